@@ -1,0 +1,7 @@
+"""The Django application `embeddings`."""
+
+from django.apps import AppConfig
+
+
+class EmbeddingsConfig(AppConfig):
+    name = "embeddings"

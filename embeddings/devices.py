@@ -1,0 +1,31 @@
+"""What hardware an encoder would find here, told without loading torch."""
+
+import ctypes
+from importlib import metadata
+
+QWEN = "Qwen/Qwen3-Embedding-4B"
+BUNDLED = "bundled"
+
+
+def default_model() -> str:
+    """Qwen3-Embedding-4B where there is a CUDA device and a PyTorch that can use it, else the bundled encoder."""
+    return QWEN if _torch_has_cuda() and _cuda_devices() else BUNDLED
+
+
+def _torch_has_cuda() -> bool:
+    try:
+        return not metadata.version("torch").endswith("+cpu")
+    except metadata.PackageNotFoundError:
+        return False
+
+
+def _cuda_devices() -> int:
+    """The number of CUDA devices, by the driver's own library; 0 without a driver."""
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return 0
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
+        return 0
+    return count.value

@@ -1,0 +1,85 @@
+"""What decides whether two embeddings may be compared: the model's files, dtype, dimensions, pooling and prompts."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from embeddings import devices, layout
+from embeddings.encoder import EncoderError
+
+_SUFFIXES = (".safetensors", ".bin", ".json", ".txt", ".model")
+"""Of weights, settings and vocabularies. Licences and model cards may change without changing an embedding."""
+
+
+@dataclass(frozen=True)
+class Description:
+    """An encoder as its space records it."""
+
+    fingerprint: str
+    name: str
+    dimensions: int
+    dtype: str
+    pooling: str
+    query_prompt: str
+    passage_prompt: str
+    max_tokens: int
+    native_dimensions: int
+    """What the model gives before it is cut to `dimensions`."""
+
+
+def of_folder(folder: Path, *, dimensions: int | None = None, dtype: str | None = None) -> Description:
+    """The description of the model in `folder`, read from its files; `dtype` is by default that of this machine.
+
+    Raises EncoderError where the folder holds no model, or one with fewer dimensions.
+    """
+    model = layout.read(folder)
+    wanted = dimensions or model.native_dimensions
+    if not 0 < wanted <= model.native_dimensions:
+        raise EncoderError(f"{model.name} gives 1 to {model.native_dimensions} dimensions, not {wanted}.")
+    dtype = dtype or dtype_on(default_device())
+    # Pooling, prompts and the limit of tokens are in the files.
+    decisive = [_hash_files(folder), dtype, wanted]
+    return Description(
+        fingerprint=hashlib.sha256(json.dumps(decisive).encode()).hexdigest(),
+        name=model.name,
+        dimensions=wanted,
+        dtype=dtype,
+        pooling=model.pooling,
+        query_prompt=model.query_prompt,
+        passage_prompt=model.passage_prompt,
+        max_tokens=model.max_tokens,
+        native_dimensions=model.native_dimensions,
+    )
+
+
+def default_device() -> str:
+    """Where a model runs unless told otherwise, found without torch: every process must say the same of a space."""
+    return "cuda" if devices.default_model() == devices.QWEN else "cpu"
+
+
+def dtype_on(device: str) -> str:
+    """bfloat16 on a GPU, float32 elsewhere; float16 nowhere (QwenLM/Qwen3-Embedding#164: NaN)."""
+    return "bfloat16" if device.startswith("cuda") else "float32"
+
+
+@cache
+def _hash_files(folder: Path) -> str:
+    """SHA-256 over the names and contents of the files the model is made of.
+
+    Read afresh by every process, once: at over 1 GB/s it is a fraction of loading the same model, whereas a hash kept
+    in a file could outlive what it describes, and the folder may be read-only.
+    """
+    together = hashlib.sha256()
+    for path in _model_files(folder):
+        with path.open("rb") as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+        together.update(f"{path.relative_to(folder).as_posix()} {digest}\n".encode())
+    return together.hexdigest()
+
+
+def _model_files(folder: Path) -> list[Path]:
+    """Only of the folders that modules.json names: the hub's models carry copies for other runtimes in others."""
+    folders = {folder, *layout.read(folder).module_folders}
+    return sorted(path for each in folders if each.is_dir() for path in each.iterdir() if path.suffix in _SUFFIXES)

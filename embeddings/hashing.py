@@ -1,0 +1,63 @@
+"""The deterministic encoder: words hashed into buckets. Texts that share words are near; it knows no meaning."""
+
+import hashlib
+import zlib
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import regex
+
+from embeddings.encoder import Embeddings
+from embeddings.fingerprint import Description
+
+DIMENSIONS = 64
+_UNIT = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|[\p{L}\p{M}\p{N}]+")
+
+
+class HashingTokenizer:
+    """Words are tokens; characters, in scripts that put no spaces between words."""
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        return [unit.span() for unit in _UNIT.finditer(text)]
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        return [len(self.offsets(text)) for text in texts]
+
+
+class HashingEncoder:
+    """See the module. The same text gives the same embedding in every process, for ever."""
+
+    def __init__(self, dimensions: int = DIMENSIONS) -> None:
+        self.dimensions = dimensions
+        self.tokenizer = HashingTokenizer()
+        self.fingerprint = hashlib.sha256(f"hashing 1 {dimensions}".encode()).hexdigest()
+
+    @property
+    def description(self) -> Description:
+        return Description(
+            self.fingerprint, "hashing", self.dimensions, "float32", "mean", "", "", 8192, self.dimensions
+        )
+
+    def encode_queries(self, texts: Sequence[str], *, instruction: str = "") -> Embeddings:
+        return self._encode(texts)
+
+    def encode_passages(self, texts: Sequence[str], between: Callable[[], None] | None = None) -> Embeddings:
+        encoded = self._encode(texts)
+        if between is not None:
+            between()
+        return encoded
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self.tokenizer.count(texts)
+
+    def _encode(self, texts: Sequence[str]) -> Embeddings:
+        rows = [self._encode_one(text) for text in texts]
+        return np.array(rows, dtype=np.float32).reshape(len(rows), self.dimensions)
+
+    def _encode_one(self, text: str) -> Embeddings:
+        embedding = np.zeros(self.dimensions, dtype=np.float32)
+        embedding[0] = 0.01  # a text without words is a unit vector too
+        for unit in _UNIT.findall(text.casefold()):
+            hashed = zlib.crc32(unit.encode())
+            embedding[hashed % self.dimensions] += 1.0 if hashed & 0x1_0000 else -1.0
+        return embedding / max(float(np.linalg.norm(embedding)), 1e-9)

@@ -1,0 +1,121 @@
+"""The tokenizer of a model folder, on texts of any length; and where the folder of a configured model is."""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+import huggingface_hub
+import tokenizers
+
+from embeddings import bundled, devices, layout
+from embeddings.encoder import EncoderError
+
+_HUB_NAME = re.compile(r"[\w-][\w.-]*/[\w-][\w.-]*")
+_HUB_FILES = ["*.json", "*.txt", "*.model", "*.safetensors"]
+"""Weights as safetensors only: other forms are pickles, which can run any code when they are loaded."""
+
+_PIECE_CHARS = 8192
+"""The time `tokenizers` takes grows faster than the text, so a long one is tokenized in pieces of about this size."""
+_PIECES_AT_ONCE = 64
+"""What it returns of each piece takes some 200 bytes a token: a few pieces at a time bound that."""
+
+
+class ModelTokenizer:
+    """A model's own tokenizer, without the model. See encoder.Tokenizer."""
+
+    def __init__(self, tokenizer: tokenizers.Tokenizer, *, passage_prompt: str) -> None:
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        self._tokenizer = tokenizer
+        self._passage_prompt = passage_prompt
+        self._special_tokens = tokenizer.num_special_tokens_to_add(is_pair=False)
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        """See encoder.Tokenizer. White space in front of a token is left out of its range; tokens smaller than a
+        character have the range of that character."""
+        found: list[tuple[int, int]] = []
+        pieces = _pieces(text)
+        while group := list(islice(pieces, _PIECES_AT_ONCE)):
+            encoded = self._tokenizer.encode_batch([text[a:b] for a, b in group], add_special_tokens=False)
+            for (start, _), piece in zip(group, encoded, strict=True):
+                found += (_trim(text, start + a, start + b) for a, b in piece.offsets)
+        return found
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """See encoder.Tokenizer."""
+        return self.count_after(self._passage_prompt, texts)
+
+    def count_after(self, prompt: str, texts: Sequence[str]) -> list[int]:
+        """The number of tokens of each text behind `prompt`, special tokens counted in."""
+        return [self._special_tokens + self._count_long(prompt + text) for text in texts]
+
+    def _count_long(self, text: str) -> int:
+        pieces = (text[start:end] for start, end in _pieces(text))
+        return sum(len(self._tokenizer.encode(piece, add_special_tokens=False)) for piece in pieces)
+
+
+def load(folder: Path) -> ModelTokenizer:
+    """The tokenizer of the model in `folder`. Raises EncoderError."""
+    model = layout.read(folder)
+    tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return ModelTokenizer(tokenizer, passage_prompt=model.passage_prompt)
+
+
+def prepare(model: str, data_dir: Path) -> Path:
+    """The local folder of the configured model: "bundled" is built under `data_dir`, a folder is that folder, and a
+    hub name is downloaded once, into the hub's own cache (HF_HOME), and stays at the revision it then had.
+
+    Raises EncoderError, with a sentence, when it cannot be had.
+    """
+    if model == devices.BUNDLED:
+        return bundled.build(data_dir / "models" / "multilingual-e5-small")
+    if model and Path(model).is_dir():
+        return Path(model)
+    if not _HUB_NAME.fullmatch(model):
+        raise EncoderError(
+            f"The model {model!r} is neither a folder that exists, nor a hub name, nor {devices.BUNDLED!r}."
+        )
+    return _download(model)
+
+
+def _download(model: str) -> Path:
+    try:
+        return Path(huggingface_hub.snapshot_download(model, allow_patterns=_HUB_FILES, local_files_only=True))
+    except OSError:
+        pass  # not downloaded yet, or not wholly
+    try:
+        return Path(huggingface_hub.snapshot_download(model, allow_patterns=_HUB_FILES))
+    except Exception as error:  # the hub client's own errors, its HTTP library's and the system's have no common class
+        raise EncoderError(f"The model {model} is not on this machine and could not be downloaded: {error}") from error
+
+
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    """Ranges that cover the text in order, each of at most _PIECE_CHARS characters."""
+    start = 0
+    while len(text) - start > _PIECE_CHARS:
+        end = _cut(text, start)
+        yield start, end
+        start = end
+    yield start, len(text)
+
+
+def _cut(text: str, start: int) -> int:
+    """Where the piece from `start` ends. In front of white space where there is any: there every tokenizer we know
+    begins a token anyway. Else in front of a character that is not joined to the one before it."""
+    limit = start + _PIECE_CHARS
+    middle = start + _PIECE_CHARS // 2
+    for white in (" ", "\n"):
+        space = text.rfind(white, middle, limit)
+        end = middle + len(text[middle:space].rstrip()) if space > 0 else 0
+        if end > middle:
+            return end
+    return next((at for at in range(limit, middle, -1) if text[at].isalnum() or text[at].isspace()), limit)
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int]:
+    """The range without white space in front; whole when there is nothing else in it."""
+    trimmed = start
+    while trimmed < end and text[trimmed].isspace():
+        trimmed += 1
+    return (trimmed, end) if trimmed < end else (start, end)

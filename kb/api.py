@@ -1,0 +1,216 @@
+"""The REST API of collections and documents. Views decode, call one function, and answer."""
+
+from typing import Any, cast
+
+from django.db.models import Count, QuerySet
+from django.http import FileResponse
+from django.shortcuts import get_object_or_404
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
+from rest_framework import mixins, serializers, viewsets
+from rest_framework.decorators import action
+from rest_framework.exceptions import PermissionDenied
+from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from embeddings import spaces
+from kb import ingestion, originals, uploads
+from kb.models import Chunk, Collection, Document, State, User
+from kb.serializers import (
+    ChunkSerializer,
+    CollectionSerializer,
+    DocumentSerializer,
+    RevisionUploadSerializer,
+    UploadSerializer,
+)
+
+ORDERINGS = {
+    "-created_at": ("-created_at", "-id"),
+    "created_at": ("created_at", "id"),
+    "title": ("title", "id"),
+    "-title": ("-title", "-id"),
+    "-updated_at": ("-updated_at", "-id"),
+    "updated_at": ("updated_at", "id"),
+}
+
+
+class CollectionViewSet(viewsets.ModelViewSet):  # type: ignore[type-arg]
+    """Collections that the caller may see."""
+
+    serializer_class = CollectionSerializer
+    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
+    lookup_value_converter = "uuid"
+    queryset = Collection.objects.none()
+
+    def get_queryset(self) -> QuerySet[Collection]:
+        visible = Collection.objects.visible_to(self.request.user).select_related("owner")
+        return visible.annotate(document_count=Count("documents", distinct=True))
+
+    def perform_create(self, serializer: serializers.BaseSerializer[Collection]) -> None:
+        _refuse_limited_token(self.request)
+        serializer.save(owner=self.request.user, active_space=spaces.current())
+
+    def perform_update(self, serializer: serializers.BaseSerializer[Collection]) -> None:
+        self._must_manage(serializer.instance)  # type: ignore[arg-type]
+        serializer.save()
+
+    def perform_destroy(self, instance: Collection) -> None:
+        self._must_manage(instance)
+        ingestion.remove_collection(instance)
+
+    @extend_schema(
+        methods=["get"],
+        parameters=[
+            OpenApiParameter("state", str, enum=State.values),
+            OpenApiParameter("tag", str, many=True),
+            OpenApiParameter("language", str),
+            OpenApiParameter("q", str, description="Part of the title or file name."),
+            OpenApiParameter("ordering", str, enum=list(ORDERINGS)),
+            OpenApiParameter("count", str, enum=["1"], description="Add `count`."),
+        ],
+        responses=DocumentSerializer(many=True),
+    )
+    @extend_schema(
+        methods=["post"],
+        request={"multipart/form-data": UploadSerializer},
+        responses={
+            202: DocumentSerializer,
+            200: OpenApiResponse(DocumentSerializer, description="The same bytes were here already."),
+        },
+    )
+    @action(detail=True, methods=["get", "post"], parser_classes=[MultiPartParser, FormParser], serializer_class=None)
+    def documents(self, request: Request, pk: Any = None) -> Response:
+        collection = self.get_object()
+        return self._receive(request, collection) if request.method == "POST" else self._list(request, collection)
+
+    def _receive(self, request: Request, collection: Collection) -> Response:
+        if not Collection.objects.writable_by(request.user).filter(pk=collection.pk).exists():
+            raise PermissionDenied("You may read this collection, but not add to it.")
+        list(uploads.uploaded(request))  # raises when a limit cut the upload off
+        fields = UploadSerializer(data=_form(request))
+        fields.is_valid(raise_exception=True)
+        given = fields.validated_data
+        file = given.pop("file")
+        receipt = ingestion.receive(collection, file, file.name, user=_person(request), **given)
+        return _answer(receipt.document, status=202 if receipt.created else 200)
+
+    def _list(self, request: Request, collection: Collection) -> Response:
+        self.ordering = ORDERINGS.get(request.query_params.get("ordering", ""), ORDERINGS["-created_at"])
+        found = Document.objects.filter(collection=collection).shown_like(
+            state=request.query_params.get("state", ""),
+            tags=request.query_params.getlist("tag"),
+            language=request.query_params.get("language", ""),
+            text=request.query_params.get("q", ""),
+        )
+        self.paginator.ordering = self.ordering  # type: ignore[union-attr]
+        page = self.paginate_queryset(found.with_revisions())
+        return self.get_paginated_response(DocumentSerializer(page, many=True).data)
+
+    def _must_manage(self, collection: Collection) -> None:
+        if not Collection.objects.managed_by(self.request.user).filter(pk=collection.pk).exists():
+            raise PermissionDenied("Only the owner and managers of a collection may change or delete it.")
+
+
+class DocumentViewSet(
+    mixins.RetrieveModelMixin, mixins.UpdateModelMixin, mixins.DestroyModelMixin, viewsets.GenericViewSet[Document]
+):
+    """Documents of the collections that the caller may see."""
+
+    serializer_class = DocumentSerializer
+    http_method_names = ["get", "post", "patch", "delete", "head", "options"]
+    lookup_value_converter = "uuid"
+    queryset = Document.objects.none()
+    parser_classes = [JSONParser, MultiPartParser, FormParser]
+
+    def get_queryset(self) -> QuerySet[Document]:
+        return Document.objects.visible_to(self.request.user).with_shown().with_revisions()
+
+    def perform_update(self, serializer: serializers.BaseSerializer[Document]) -> None:
+        self._must_write(serializer.instance)  # type: ignore[arg-type]
+        serializer.save()
+
+    def perform_destroy(self, instance: Document) -> None:
+        self._must_write(instance)
+        ingestion.remove(Document.objects.filter(pk=instance.pk))
+
+    @extend_schema(request={"multipart/form-data": RevisionUploadSerializer}, responses={202: DocumentSerializer})
+    @action(detail=True, methods=["post"])
+    def revisions(self, request: Request, pk: Any = None) -> Response:
+        document = self._writable()
+        list(uploads.uploaded(request))
+        fields = RevisionUploadSerializer(data=_form(request))
+        fields.is_valid(raise_exception=True)
+        file = fields.validated_data["file"]
+        ingestion.receive_revision(document, file, file.name, user=_person(request))
+        return _answer(document, status=202)
+
+    @extend_schema(request=None, responses={202: DocumentSerializer})
+    @action(detail=True, methods=["post"])
+    def retry(self, request: Request, pk: Any = None) -> Response:
+        document = self._writable()
+        ingestion.retry(document)
+        return _answer(document, status=202)
+
+    @extend_schema(request=None, responses={202: DocumentSerializer})
+    @action(detail=True, methods=["post"])
+    def cancel(self, request: Request, pk: Any = None) -> Response:
+        document = self._writable()
+        ingestion.cancel(document)
+        return _answer(document, status=202)
+
+    @extend_schema(
+        parameters=[OpenApiParameter("revision", int, description="Its number; the one shown, if left out.")],
+        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+    )
+    @action(detail=True, methods=["get"])
+    def file(self, request: Request, pk: Any = None) -> FileResponse:
+        document = self.get_object()
+        number = request.query_params.get("revision", str(document.shown.number))
+        if not number.isascii() or not number.isdigit() or len(number) > 9:
+            raise serializers.ValidationError({"revision": ["This must be a whole number."]})
+        return originals.response(get_object_or_404(document.revisions, number=int(number)))
+
+    @extend_schema(responses=ChunkSerializer(many=True))
+    @action(detail=True, methods=["get"])
+    def chunks(self, request: Request, pk: Any = None) -> Response:
+        document = self.get_object()
+        self.paginator.ordering = ("ordinal",)  # type: ignore[union-attr]
+        found = Chunk.objects.filter(revision=document.shown).defer("lexemes")
+        page = self.paginate_queryset(found)  # type: ignore[arg-type]
+        return self.get_paginated_response(ChunkSerializer(page, many=True).data)  # type: ignore[arg-type]
+
+    def _writable(self) -> Document:
+        document = self.get_object()
+        self._must_write(document)
+        return document
+
+    def _must_write(self, document: Document) -> None:
+        if not Document.objects.writable_by(self.request.user).filter(pk=document.pk).exists():
+            raise PermissionDenied("You may read this document, but not change it.")
+
+
+def _answer(document: Document, *, status: int) -> Response:
+    fresh = Document.objects.with_shown().with_revisions().get(pk=document.pk)
+    return Response(DocumentSerializer(fresh).data, status=status)
+
+
+def _person(request: Request) -> User:
+    """Who asks; the permission class let nobody else through."""
+    return cast(User, request.user)
+
+
+def _form(request: Request) -> dict[str, Any]:
+    """A multipart form as plain values: lists where the field repeats by nature."""
+    data: Any = request.data
+    form: dict[str, Any] = {name: data.get(name) for name in data if name != "tags"}
+    if "tags" in data:
+        form["tags"] = data.getlist("tags") if hasattr(data, "getlist") else data["tags"]
+    return form
+
+
+def _refuse_limited_token(request: Request) -> None:
+    """A token that reaches only some collections must not make one: it could not reach what it made."""
+    token = getattr(request.user, "access_token", None)
+    if token is not None and token.collections.exists():
+        raise PermissionDenied("This token is limited to some collections and cannot make another.")

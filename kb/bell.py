@@ -1,0 +1,19 @@
+"""Rings the workers: "look now". A message carries nothing and may be lost; what is due stands in Postgres."""
+
+import logging
+
+from celery import current_app
+from kombu.exceptions import OperationalError
+
+log = logging.getLogger(__name__)
+
+EXPIRY_SECONDS = 300
+"""A ring older than this is no news: the sweep has rung again since."""
+
+
+def ring(queue: str) -> None:
+    """Tell the workers of `read` or `embed` to look for work. Without a broker the next sweep does it."""
+    try:
+        current_app.send_task(f"kb.tasks.{queue}", queue=queue, expires=EXPIRY_SECONDS)
+    except (OperationalError, OSError) as error:
+        log.warning("Nobody could be rung for %s, the sweep will: %s", queue, error)

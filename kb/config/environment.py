@@ -1,0 +1,73 @@
+"""Settings as the environment gives them: read, checked, and refused with one sentence."""
+
+import os
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import environs
+
+OURS = ("KB_", "EMBEDDING_")
+"""A variable that starts so and is not in KNOWN is a mistake in its name: it is refused, not ignored."""
+
+KNOWN = {
+    "KB_ADMIN_PASSWORD",
+    "KB_ADMIN_TOKEN",
+    "KB_ADMIN_USER",
+    "KB_DATA_DIR",
+    "KB_DISK_RESERVE_MB",
+    "KB_LEASE_SECONDS",
+    "KB_READ_WORKERS",
+    "KB_UPLOAD_LIMIT_MB",
+    "EMBEDDING_DIMENSIONS",
+    "EMBEDDING_MODEL",
+}
+
+
+class BadSetting(SystemExit):
+    """A setting is missing or makes no sense: the process ends with the sentence and exit status 1."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(f"Concordance cannot start: {sentence}")
+
+
+def refuse_unknown_names() -> None:
+    """Raises BadSetting for a variable that looks like ours and is none."""
+    unknown = sorted(name for name in os.environ if name.startswith(OURS) and name not in KNOWN)
+    if unknown:
+        raise BadSetting(f"{unknown[0]} is not a setting (see docs/settings.md).")
+
+
+def load_running(data_dir: Path) -> None:
+    """Fills what the environment lacks from the file in which a running `up` says where its servers are."""
+    written = data_dir / "run" / "environment"
+    if not written.is_file():
+        return
+    for line in written.read_text("utf-8").splitlines():
+        name, _, value = line.partition("=")
+        os.environ.setdefault(name, value)
+
+
+def integer(env: environs.Env, name: str, default: int, *, least: int, most: int) -> int:
+    """The whole number in variable `name`, between `least` and `most`."""
+    raw = env.str(name, "") or str(default)
+    if not raw.isascii() or not raw.isdigit() or not least <= int(raw) <= most:
+        raise BadSetting(f"{name} is {raw!r}; it must be a whole number from {least} to {most}.")
+    return int(raw)
+
+
+def boolean(env: environs.Env, name: str, *, default: bool) -> bool:
+    """The truth value in variable `name`: true, false, 1, 0, yes, no, on, off."""
+    try:
+        return env.bool(name, default)
+    except environs.EnvError as error:
+        raise BadSetting(f"{name} must be true or false.") from error
+
+
+def broker_url(redis_url: str) -> str:
+    """The address as kombu writes it: a Unix socket is `unix://` to redis-py and `redis+socket://` to kombu."""
+    parts = urlsplit(redis_url)
+    if parts.scheme != "unix":
+        return redis_url
+    password = f":{quote(parts.password, safe='')}@" if parts.password else ""
+    query = f"?{parts.query.replace('db=', 'virtual_host=')}" if parts.query else ""
+    return f"redis+socket://{password}{parts.path}{query}"

@@ -1,0 +1,32 @@
+"""What stands around every request."""
+
+import logging
+from collections.abc import Callable
+
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import render
+
+from kb import problems
+
+log = logging.getLogger(__name__)
+
+Respond = Callable[[HttpRequest], HttpResponseBase]
+
+
+def database_outage(get_response: Respond) -> Respond:
+    """Answers 503 with a sentence, not 500, while Postgres is away."""
+
+    def respond(request: HttpRequest) -> HttpResponseBase:
+        return get_response(request)
+
+    def process_exception(request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, OperationalError | InterfaceError):
+            return None
+        log.error("The database does not answer: %s", exception)
+        if request.path.startswith(("/api/", "/readyz")):
+            return problems.response(503, "The database does not answer. Try again in a moment.")
+        return render(request, "503.html", status=503)
+
+    respond.process_exception = process_exception  # type: ignore[attr-defined]
+    return respond

@@ -1,0 +1,24 @@
+"""Every address of the site."""
+
+from django.contrib import admin
+from django.contrib.auth import views as auth_views
+from django.urls import include, path
+from django.views.i18n import set_language
+from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+
+from kb import health
+
+urlpatterns = [
+    path("", include("search.urls")),
+    path("", include("kb.urls")),
+    path("api/v1/", include("kb.api_urls")),
+    path("api/v1/", include("search.api_urls")),
+    path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
+    path("api/v1/docs/", SpectacularSwaggerSplitView.as_view(url_name="schema"), name="docs"),
+    path("sign-in/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("sign-out/", auth_views.LogoutView.as_view(), name="logout"),
+    path("language/", set_language, name="set_language"),
+    path("console/", admin.site.urls),
+    path("healthz", health.alive),
+    path("readyz", health.ready),
+]

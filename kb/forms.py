@@ -1,0 +1,100 @@
+"""What people fill in: collections, members, documents, and the filter above a list of documents."""
+
+import re
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import Group
+from django.utils.translation import gettext_lazy as _
+
+from kb.models import Collection, Document, Membership, Role, User
+from kb.reading import text
+
+
+class CollectionForm(forms.ModelForm[Collection]):
+    class Meta:
+        model = Collection
+        fields = ("name", "description", "instruction_domain")
+        widgets = {"description": forms.Textarea({"rows": 3})}
+        help_texts = {"instruction_domain": _("What the documents are about; it helps to find the right passages.")}
+
+
+class TagsField(forms.CharField):
+    """Words separated by commas, Chinese and Arabic commas too, as a list without repetitions."""
+
+    def prepare_value(self, value: Any) -> Any:
+        return ", ".join(value) if isinstance(value, list) else value
+
+    def to_python(self, value: Any) -> list[str]:  # type: ignore[override]
+        words = (text.clean(word).strip() for word in re.split("[,，、،]", value or ""))
+        return list(dict.fromkeys(word for word in words if word))
+
+    def validate(self, value: Any) -> None:
+        super().validate(value)
+        if any(len(tag) > 100 for tag in value):
+            raise forms.ValidationError(_("A tag may have at most 100 characters."))
+        if len(value) > 50:
+            raise forms.ValidationError(_("A document may have at most 50 tags."))
+
+    def run_validators(self, value: Any) -> None:
+        """The validators of CharField are for text; `validate` has looked at the list."""
+
+
+class DocumentForm(forms.ModelForm[Document]):
+    tags = TagsField(label=_("Tags"), required=False, help_text=_("Separated by commas."))
+
+    class Meta:
+        model = Document
+        fields = ("title", "tags")
+
+
+class MemberForm(forms.Form):
+    """Who is granted what in a collection: a person by user name, or a group by its name."""
+
+    name = forms.CharField(
+        label=_("User name or group"), max_length=150, widget=forms.TextInput({"autocomplete": "off"})
+    )
+    role = forms.ChoiceField(label=_("Role"), choices=Role.choices, initial=Role.VIEWER)
+
+    def __init__(self, *args: Any, collection: Collection, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.collection = collection
+
+    def clean_name(self) -> User | Group:
+        name = self.cleaned_data["name"].strip()
+        member: User | Group | None = User.objects.filter(username=name, is_active=True).first()
+        member = member or Group.objects.filter(name=name).first()
+        if member is None:
+            raise forms.ValidationError(_("There is no person and no group of this name."))
+        if member == self.collection.owner:
+            raise forms.ValidationError(_("This person owns the collection."))
+        return member
+
+    def save(self) -> Membership:
+        """Grant the role; someone who has one already gets this one instead."""
+        member, role = self.cleaned_data["name"], self.cleaned_data["role"]
+        holder = {"user": member} if isinstance(member, User) else {"group": member}
+        membership, _new = Membership.objects.update_or_create(
+            collection=self.collection, **holder, defaults={"role": role}
+        )
+        return membership
+
+
+class RoleForm(forms.ModelForm[Membership]):
+    class Meta:
+        model = Membership
+        fields = ("role",)
+
+
+class DocumentFilter(forms.Form):
+    """The filter above the documents of a collection. `show` is a kind of state: see `STATES`."""
+
+    STATES = {
+        "ready": ("ready",),
+        "working": ("received", "reading", "embedding"),
+        "failed": ("failed", "cancelled"),
+    }
+
+    q = forms.CharField(label=_("Title or file name"), required=False, max_length=200)
+    show = forms.ChoiceField(required=False, choices=[(name, name) for name in ("", *STATES)])
+    page = forms.IntegerField(required=False, min_value=1)

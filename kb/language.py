@@ -1,0 +1,105 @@
+"""Which language a text is in, by its script first and by its words where a script has several languages."""
+
+from collections import Counter
+
+import py3langid
+import regex
+
+UNKNOWN = "und"
+"""ISO 639-2 for "undetermined": no letters, or a script we do not know."""
+
+_SAMPLE = 1_000
+"""Characters that are looked at; more make no answer better."""
+
+_OF_SCRIPT = {
+    "Thai": "th",
+    "Lao": "lo",
+    "Khmer": "km",
+    "Myanmar": "my",
+    "Tibetan": "bo",
+    "Hangul": "ko",
+    "Greek": "el",
+    "Hebrew": "he",
+    "Armenian": "hy",
+    "Georgian": "ka",
+    "Bengali": "bn",
+    "Tamil": "ta",
+    "Telugu": "te",
+    "Kannada": "kn",
+    "Malayalam": "ml",
+    "Gujarati": "gu",
+    "Gurmukhi": "pa",
+    "Oriya": "or",
+    "Sinhala": "si",
+    "Ethiopic": "am",
+}
+_SHARED = {
+    "Cyrillic": frozenset(("ru", "uk", "be", "bg", "sr", "mk", "kk", "ky", "mn", "tg", "tt", "ba")),
+    "Arabic": frozenset(("ar", "fa", "ur", "ps", "ug", "sdh")),
+    "Devanagari": frozenset(("hi", "mr", "ne", "sa")),
+}
+# fmt: off
+# Rare relatives of these win on short texts and are seldom right, so they are not asked for.
+_LATIN = frozenset((
+    "en", "de", "es", "fr", "it", "pt", "nl", "sv", "no", "nn", "da", "fi", "is", "et", "lv", "lt",
+    "pl", "cs", "sk", "sl", "hr", "bs", "sq", "ro", "hu", "tr", "az", "uz", "ca", "gl", "eu", "ga",
+    "cy", "br", "mt", "la", "eo", "af", "sw", "zu", "xh", "so", "id", "ms", "jv", "tl", "vi", "ht",
+    "lb", "fy", "fo", "rw", "yo", "ig", "ha", "mg",
+))
+# fmt: on
+
+_OWN_LETTERS = {
+    "sr": "јљњћђџ",
+    "mk": "јљњџѓќѕ",
+    "uk": "іїєґ",
+    "be": "ўі",
+    "kk": "әғқңөұүһі",
+    "ky": "ңөү",
+    "mn": "өү",
+    "tg": "ғӣқӯҳҷ",
+    "tt": "әөүҗңһ",
+    "ba": "ҙҡңҫүһәө",
+}
+"""A text with none of these is not in that language, whatever its words resemble: they are among its commonest."""
+
+# How many letters make a word, about, where no spaces say so.
+_LETTERS_A_WORD = {"Han": 2, "Hiragana": 2, "Katakana": 2, "Thai": 4, "Lao": 4, "Khmer": 4, "Myanmar": 4, "Tibetan": 4}
+
+_KANA_SHARE = 0.1
+"""Japanese has this much kana among its letters at least; Chinese that quotes some has less."""
+
+_SCRIPTS = ("Latin", "Han", "Hiragana", "Katakana", *_OF_SCRIPT, *_SHARED)
+_RUNS = regex.compile("|".join(rf"(?P<{script}>[\p{{{script}}}&&[\p{{L}}\p{{M}}]]+)" for script in _SCRIPTS), regex.V1)
+
+
+def identify(text: str) -> str:
+    """The primary language code of a text ("en", "zh", "ja"), or "und".
+
+    In a mixed text the language of most words wins, so that names of products do not make a Chinese sentence English.
+    """
+    runs: dict[str, list[str]] = {}
+    for run in _RUNS.finditer(text[:_SAMPLE]):
+        runs.setdefault(run.lastgroup or "", []).append(run.group())
+    if not runs:
+        return UNKNOWN
+    words = Counter({script: _words(script, found) for script, found in runs.items()})
+    kana = words.pop("Hiragana", 0) + words.pop("Katakana", 0)
+    words["Han"] += kana
+    script = words.most_common(1)[0][0]
+    if script == "Han":
+        return "ja" if kana >= _KANA_SHARE * words["Han"] else "zh"
+    return _OF_SCRIPT.get(script) or _by_words(" ".join(runs[script]), _SHARED.get(script, _LATIN))
+
+
+def _words(script: str, runs: list[str]) -> float:
+    letters = _LETTERS_A_WORD.get(script)
+    return len(runs) if letters is None else sum(map(len, runs)) / letters
+
+
+def _by_words(text: str, choices: frozenset[str]) -> str:
+    letters = set(text.lower())
+    for language, _score in py3langid.rank(text):
+        own = _OWN_LETTERS.get(language)
+        if language in choices and (own is None or letters.intersection(own)):
+            return str(language)
+    return UNKNOWN

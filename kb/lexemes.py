@@ -1,0 +1,103 @@
+"""The words of a text as lexical search sees them: in every script, without a dictionary.
+
+Scripts that put spaces between words give words; Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese give
+overlapping pairs of characters, so that any word of two characters or more is found wherever it stands. Codes and part
+numbers (KB-2041/7) are kept whole beside their parts. The same function serves passages and queries, so the two agree.
+"""
+
+import unicodedata
+from collections.abc import Iterator
+
+import regex
+
+LEXEME_LIMIT = 60
+"""Characters of one lexeme: longer ones (hashes, base64) are cut. Postgres allows 2,046 bytes."""
+
+POSITION_LIMIT = 16_383
+"""The largest position a tsvector can hold (PostgreSQL manual, 12.11 Limitations)."""
+
+_UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー々〆"
+_TOKEN = regex.compile(
+    rf"(?P<code>(?=[^\s{_UNSPACED}]*\p{{Nd}})[\p{{L}}\p{{Nd}}--[{_UNSPACED}]]+(?:[-/._][\p{{L}}\p{{Nd}}--[{_UNSPACED}]]+)+)"
+    rf"|(?P<unspaced>[{_UNSPACED}\p{{M}}]+)"
+    rf"|(?P<word>[\p{{L}}\p{{M}}\p{{N}}--[{_UNSPACED}]]+)",
+    regex.V1,
+)
+_PART = regex.compile(r"[\p{L}\p{M}\p{N}]+")
+
+
+def normalize(text: str) -> str:
+    """Compatibility forms and case folded, accents and Arabic vowel marks dropped: é as e, Ａ as a, ﬁ as fi."""
+    folded = unicodedata.normalize("NFKC", text).casefold()
+    decomposed = unicodedata.normalize("NFD", folded)
+    kept = "".join(c for c in decomposed if not (unicodedata.combining(c) and _droppable(c)))
+    return unicodedata.normalize("NFC", kept)
+
+
+def lexemes(text: str) -> Iterator[str]:
+    """The lexemes of a text, in order, repeated as often as they occur."""
+    for token in _TOKEN.finditer(normalize(text)):
+        if token["code"]:
+            yield token["code"][:LEXEME_LIMIT]
+            yield from (part[:LEXEME_LIMIT] for part in _PART.findall(token["code"]))
+        elif token["unspaced"]:
+            yield from _pairs(token["unspaced"])
+        else:
+            yield token["word"][:LEXEME_LIMIT]
+
+
+def query_lexemes(query: str, *, limit: int = 32) -> list[str]:
+    """The different lexemes of a query, in order; the first `limit` of them."""
+    return list(dict.fromkeys(lexemes(query)))[:limit]
+
+
+def tsvector(text: str) -> str:
+    """The lexemes of a text with their positions, as Postgres writes a tsvector."""
+    positions: dict[str, list[int]] = {}
+    for position, lexeme in enumerate(lexemes(text), start=1):
+        positions.setdefault(lexeme, []).append(min(position, POSITION_LIMIT))
+    return " ".join(f"{quote(lexeme)}:{','.join(map(str, at[:255]))}" for lexeme, at in positions.items())
+
+
+def spans(text: str, wanted: set[str]) -> list[tuple[int, int]]:
+    """The character ranges of `text` in which one of the wanted lexemes stands, joined where they touch."""
+    found: list[tuple[int, int]] = []
+    for start, end in _matches(text, wanted):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
+def quote(lexeme: str) -> str:
+    """A lexeme as it stands in the text form of a tsvector or tsquery."""
+    return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"
+
+
+def _pairs(run: str) -> Iterator[str]:
+    if len(run) == 1:
+        yield run
+    yield from (run[i : i + 2] for i in range(len(run) - 1))
+
+
+def _droppable(mark: str) -> bool:
+    """Latin, Greek and Cyrillic accents and Arabic and Hebrew points; not the vowel signs of Thai or Devanagari, nor
+    the voicing marks of kana, which make other words."""
+    return not 0x0900 <= ord(mark) <= 0x0FFF and ord(mark) not in (0x3099, 0x309A)
+
+
+def _matches(text: str, wanted: set[str]) -> Iterator[tuple[int, int]]:
+    """Whole tokens, and pairs of characters in unspaced scripts, on the text as it is: folding may change lengths."""
+    if not wanted:
+        return
+    for token in _TOKEN.finditer(text):
+        start, end = token.span()
+        if not token["unspaced"]:
+            if not wanted.isdisjoint(lexemes(token[0])):
+                yield start, end
+        elif end - start == 1:
+            if normalize(token[0]) in wanted:
+                yield start, end
+        else:
+            yield from ((i, i + 2) for i in range(start, end - 1) if normalize(text[i : i + 2]) in wanted)

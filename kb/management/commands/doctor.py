@@ -1,0 +1,140 @@
+"""`manage.py doctor`: are the invariants kept? Reads only Postgres and the files."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.files.storage import default_storage
+from django.core.management.base import BaseCommand
+from django.db import connection
+from django.utils import timezone
+
+from kb import ingestion
+from kb.models import Collection, Revision
+
+
+class Command(BaseCommand):
+    help = "Check every accepted file, every chunk and every embedding; exit status 1 if something is wrong."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--repair", action="store_true", help="Mend what can be mended, then check again.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if options["repair"]:
+            _repair()
+        found = [(name, finding) for name, check in CHECKS.items() for finding in check()]
+        for name, finding in found:
+            self.stdout.write(f"{name}: {finding}")
+        if found:
+            raise SystemExit(1)
+        self.stdout.write(f"All is well: {len(CHECKS)} checks.")
+
+
+def _files() -> Iterator[str]:
+    """Every accepted upload has its file, with its bytes."""
+    for revision in Revision.objects.order_by("created_at").iterator(chunk_size=500):
+        if not default_storage.exists(revision.stored_name):
+            yield f"the file of revision {revision.pk} ({revision.filename}) is gone."
+            continue
+        with default_storage.open(revision.stored_name) as file:
+            if hashlib.file_digest(file, "sha256").hexdigest() != revision.sha256:
+                yield f"the file of revision {revision.pk} ({revision.filename}) is not what was uploaded."
+
+
+def _orphaned_files() -> Iterator[str]:
+    """No file without a row is older than an hour."""
+    for path in _orphans():
+        yield f"{path} belongs to no revision."
+
+
+def _orphans() -> Iterator[Path]:
+    known = set(Revision.objects.values_list("file", flat=True))
+    an_hour_ago = (timezone.now() - timedelta(hours=1)).timestamp()
+    for path in Path(settings.MEDIA_ROOT).rglob("*"):
+        old = path.is_file() and path.stat().st_mtime < an_hour_ago
+        if old and str(path.relative_to(settings.MEDIA_ROOT)) not in known:
+            yield path
+
+
+def _by_sql(statement: str, sentence: str) -> Callable[[], Iterator[str]]:
+    def check() -> Iterator[str]:
+        with connection.cursor() as cursor:
+            cursor.execute(statement)
+            for row in cursor.fetchall():
+                yield sentence.format(*row)
+
+    return check
+
+
+def _repair() -> None:
+    """Publish what is complete, ring for what is due, bring the means up to date, delete files nobody knows."""
+    Collection.objects.update(means_due=True)
+    ingestion.sweep()
+    for path in list(_orphans()):
+        path.unlink()
+
+
+CHECKS: dict[str, Callable[[], Iterator[str]]] = {
+    "files": _files,
+    "orphaned files": _orphaned_files,
+    "ordinals": _by_sql(
+        """SELECT revision_id, count(*), min(ordinal), max(ordinal) FROM kb_chunk GROUP BY 1
+           HAVING min(ordinal) <> 0 OR max(ordinal) <> count(*) - 1""",
+        "the {1} chunks of revision {0} are numbered {2} to {3}.",
+    ),
+    "places": _by_sql(
+        """SELECT c.id, c.revision_id FROM kb_chunk c JOIN kb_revisiontext t USING (revision_id)
+           WHERE substr(t.text, c.start + 1, c."end" - c.start) <> c.text""",
+        "chunk {0} of revision {1} is not the text at its place.",
+    ),
+    "ready": _by_sql(
+        """SELECT r.id FROM kb_revision r WHERE r.state = 'ready'
+           AND NOT EXISTS (SELECT FROM kb_chunk c WHERE c.revision_id = r.id)""",
+        "revision {0} is ready with nothing in it.",
+    ),
+    "embeddings": _by_sql(
+        """SELECT c.id, d.title FROM kb_document d JOIN kb_collection k ON k.id = d.collection_id
+           JOIN kb_chunk c ON c.revision_id = d.live_revision_id
+           LEFT JOIN kb_embedding e ON e.chunk_id = c.id AND e.space_id = k.active_space_id
+           WHERE e.chunk_id IS NULL OR abs(l2_norm(e.embedding) - 1) > 0.01""",
+        "chunk {0} of “{1}” has no sound embedding in the active space.",
+    ),
+    "sizes": _by_sql(
+        """SELECT e.chunk_id, s.name FROM kb_embedding e JOIN embeddings_space s ON s.id = e.space_id
+           WHERE vector_dims(e.embedding) <> s.dimensions""",
+        "the embedding of chunk {0} is not of the size of space {1}.",
+    ),
+    "repeated ids": _by_sql(
+        """SELECT e.chunk_id FROM kb_embedding e JOIN kb_chunk c ON c.id = e.chunk_id
+           JOIN kb_revision r ON r.id = c.revision_id JOIN kb_document d ON d.id = r.document_id
+           WHERE (e.revision_id, e.collection_id) <> (c.revision_id, d.collection_id)""",
+        "the embedding of chunk {0} names another revision or collection than its chunk.",
+    ),
+    "superseded": _by_sql(
+        """SELECT DISTINCT e.revision_id FROM kb_embedding e JOIN kb_revision r ON r.id = e.revision_id
+           JOIN kb_document d ON d.id = r.document_id
+           WHERE r.state IN ('failed', 'cancelled') OR r.state = 'ready' AND d.live_revision_id <> r.id""",
+        "revision {0} is not live and has embeddings.",
+    ),
+    "work": _by_sql(
+        """SELECT r.id, r.state FROM kb_embeddingwork w JOIN kb_chunk c ON c.id = w.chunk_id
+           JOIN kb_revision r ON r.id = c.revision_id JOIN kb_document d ON d.id = r.document_id
+           JOIN kb_collection k ON k.id = d.collection_id
+           WHERE w.space_id = k.active_space_id AND r.state <> 'embedding' GROUP BY 1, 2""",
+        "revision {0} is {1} and has chunks waiting for the encoder.",
+    ),
+    "stuck": _by_sql(
+        """SELECT id, filename, state FROM kb_revision WHERE state IN ('received', 'reading', 'embedding')
+           AND greatest(created_at, next_attempt_at, coalesce(lease_expires_at, created_at)) < now() - interval '1 hour'
+           AND NOT EXISTS (SELECT FROM kb_embeddingwork w JOIN kb_chunk c ON c.id = w.chunk_id
+                           WHERE c.revision_id = kb_revision.id)""",
+        "revision {0} ({1}) has been {2} for more than an hour.",
+    ),
+    "attempts": _by_sql(
+        "SELECT chunk_id, attempts FROM kb_embeddingwork WHERE attempts > 3",
+        "chunk {0} was tried {1} times.",
+    ),
+}

@@ -1,0 +1,25 @@
+"""The nouns of the knowledge base, one file each."""
+
+from kb.models.access import AccessToken, Membership, Role, User
+from kb.models.chunk import Chunk, RevisionText
+from kb.models.collection import Collection, Domain
+from kb.models.document import Document
+from kb.models.embedding import Embedding, EmbeddingWork, LanguageMean
+from kb.models.revision import Revision, State
+
+__all__ = [
+    "AccessToken",
+    "Chunk",
+    "Collection",
+    "Document",
+    "Domain",
+    "Embedding",
+    "EmbeddingWork",
+    "LanguageMean",
+    "Membership",
+    "Revision",
+    "RevisionText",
+    "Role",
+    "State",
+    "User",
+]

@@ -1,0 +1,125 @@
+"""Who people are, what they were granted, and the tokens that programs carry for them."""
+
+import hashlib
+import secrets
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Self
+
+from django.contrib.auth.models import AbstractUser, Group
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class User(AbstractUser):
+    """A person. `access_token` is the token the current request came with, if any: it narrows what
+    `visible_to(user)` shows, so that no path can forget it."""
+
+    access_token: "AccessToken | None" = None
+
+
+class Role(models.TextChoices):
+    """What a member may do. Each role may do all that the ones before it may; the owner may do everything."""
+
+    VIEWER = "viewer", _("Viewer")
+    CONTRIBUTOR = "contributor", _("Contributor")
+    MANAGER = "manager", _("Manager")
+
+
+class Membership(models.Model):
+    """A grant: one person or one group has one role in one collection."""
+
+    collection = models.ForeignKey("kb.Collection", models.CASCADE, related_name="memberships")
+    user = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="memberships")
+    group = models.ForeignKey(Group, models.CASCADE, null=True, blank=True, related_name="memberships")
+    role = models.CharField(max_length=20, choices=Role)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(user__isnull=True) ^ Q(group__isnull=True), name="membership_of_user_or_group"
+            ),
+            models.CheckConstraint(condition=Q(role__in=Role.values), name="membership_role_known"),
+            models.UniqueConstraint(fields=["collection", "user"], name="membership_once_a_user"),
+            models.UniqueConstraint(fields=["collection", "group"], name="membership_once_a_group"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user or self.group}: {self.role}"
+
+
+class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
+    def usable(self) -> Self:
+        """Tokens neither revoked nor expired, of people who may still sign in."""
+        alive = Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now())
+        return self.filter(alive, revoked_at__isnull=True, user__is_active=True)
+
+    def presented(self, secret: str) -> "AccessToken | None":
+        """The usable token with this secret, if there is one."""
+        return self.usable().select_related("user").filter(digest=_digest(secret)).first()
+
+    def issue(
+        self,
+        user: User,
+        name: str,
+        *,
+        scopes: Sequence[str] = ("read",),
+        expires_at: datetime | None = None,
+        secret: str = "",
+    ) -> tuple["AccessToken", str]:
+        """A new token and its secret, which is stored nowhere and cannot be shown again."""
+        secret = secret or f"ccd_{secrets.token_urlsafe(32)}"
+        token = self.create(
+            user=user, name=name, scopes=list(scopes), expires_at=expires_at, prefix=secret[:8], digest=_digest(secret)
+        )
+        return token, secret
+
+
+class AccessToken(models.Model):
+    """What a program presents instead of a password: 256 random bits, stored only as their SHA-256."""
+
+    SCOPES = ("read", "write", "manage")
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="access_tokens")
+    name = models.CharField(max_length=100)
+    prefix = models.CharField(max_length=8, editable=False)
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    scopes = ArrayField(models.CharField(max_length=10), help_text=_("read, write, manage"))
+    collections = models.ManyToManyField(
+        "kb.Collection", blank=True, help_text=_("Only these collections; none chosen means all the person may see.")
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True)
+
+    objects = AccessTokenQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(scopes__contained_by=["read", "write", "manage"]), name="token_scopes_known"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)"
+
+    def touch(self) -> None:
+        """Note the use, at most once a minute: a busy program should not write a row with every request."""
+        now = timezone.now()
+        if self.last_used_at and (now - self.last_used_at).total_seconds() < 60:
+            return
+        self.last_used_at = now
+        self.save(update_fields=["last_used_at"])
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

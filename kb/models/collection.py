@@ -1,0 +1,122 @@
+"""Collection: a named set of documents, and what access is granted on."""
+
+import uuid
+from typing import Any, Self
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+from django.db.models import Count, Q
+from django.urls import reverse
+from django.utils.text import slugify
+from django.utils.translation import gettext_lazy as _
+
+from embeddings.models import Space
+from kb.models.access import Membership, Role, User
+
+
+class Domain(models.TextChoices):
+    """What a collection is about: chooses the instruction that encoders which take one are given with a query."""
+
+    GENERAL = "general", _("General")
+    LEGAL = "legal", _("Legal")
+    MEDICAL = "medical", _("Medical")
+    FINANCE = "finance", _("Finance")
+    ENGINEERING = "engineering", _("Engineering")
+    CODE = "code", _("Code")
+    SUPPORT = "support", _("Support")
+
+
+class CollectionQuerySet(models.QuerySet["Collection"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Collections this person owns or is a member of, in any role. The only door to what is inside them:
+        every path to a document or chunk starts here. A superuser sees all."""
+        return self._granted(user, Role.values)
+
+    def writable_by(self, user: User | AnonymousUser) -> Self:
+        """Collections to which this person may add documents."""
+        return self._granted(user, [Role.CONTRIBUTOR, Role.MANAGER])
+
+    def managed_by(self, user: User | AnonymousUser) -> Self:
+        """Collections whose settings and members this person may change."""
+        return self._granted(user, [Role.MANAGER])
+
+    def with_counts(self) -> Self:
+        """With `document_count`, and `searchable_count`: how many of the documents have a live revision."""
+        return self.annotate(
+            document_count=Count("documents"),
+            searchable_count=Count("documents__live_revision"),
+        )
+
+    def _granted(self, user: User | AnonymousUser, roles: list[str]) -> Self:
+        if not isinstance(user, User) or not user.is_active:
+            return self.none()
+        reachable = self._of_token(user)
+        if user.is_superuser:
+            return reachable
+        grants = Membership.objects.filter(role__in=roles)
+        held = grants.filter(Q(user=user) | Q(group__in=user.groups.all()))
+        return reachable.filter(Q(owner=user) | Q(pk__in=held.values("collection")))
+
+    def _of_token(self, user: User) -> Self:
+        """All collections, or those to which the token of this request is limited."""
+        token = user.access_token
+        if token is None or not token.collections.exists():
+            return self.all()
+        return self.filter(pk__in=token.collections.values("pk"))
+
+
+class Collection(models.Model):
+    """A named set of documents with an owner, members, and the space its embeddings are in."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    slug = models.SlugField(max_length=80, unique=True, allow_unicode=True)
+    name = models.CharField(_("name"), max_length=200)
+    description = models.TextField(_("description"), blank=True)
+    owner = models.ForeignKey(User, models.PROTECT, related_name="collections")
+    instruction_domain = models.CharField(_("domain"), max_length=20, choices=Domain, default=Domain.GENERAL)
+    chunk_target = models.PositiveSmallIntegerField(
+        _("passage size"), default=256, help_text=_("Tokens a passage should have.")
+    )
+    chunk_maximum = models.PositiveSmallIntegerField(
+        _("largest passage"), default=448, help_text=_("Tokens a passage may have at most.")
+    )
+    active_space = models.ForeignKey(Space, models.PROTECT, related_name="active_in")
+    building_space = models.ForeignKey(Space, models.PROTECT, null=True, blank=True, related_name="building_in")
+    means_due = models.BooleanField(default=False, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = CollectionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name", "id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(instruction_domain__in=Domain.values), name="collection_domain_known"),
+            models.CheckConstraint(
+                condition=Q(chunk_target__gte=32, chunk_target__lte=models.F("chunk_maximum"), chunk_maximum__lte=8192),
+                name="collection_chunk_sizes",
+            ),
+            models.CheckConstraint(
+                condition=Q(building_space__isnull=True) | ~Q(building_space=models.F("active_space")),
+                name="collection_builds_another_space",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self.slug:
+            self.slug = self._free_slug()
+        super().save(*args, **kwargs)
+
+    def get_absolute_url(self) -> str:
+        return reverse("collection", args=[self.slug])
+
+    def _free_slug(self) -> str:
+        """The name as a slug, numbered where that one is taken."""
+        stem = slugify(self.name, allow_unicode=True)[:70] or "collection"
+        taken = set(Collection.objects.filter(slug__startswith=stem).values_list("slug", flat=True))
+        if stem not in taken:
+            return stem
+        return next(slug for n in range(2, len(taken) + 3) if (slug := f"{stem}-{n}") not in taken)

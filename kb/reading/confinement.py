@@ -1,0 +1,100 @@
+"""What a process that reads a stranger's file gives up before it opens it. Linux only; none of it needs privileges.
+
+A filter of system calls (seccomp) takes away sockets, new processes and signals to others. The usual means do less:
+RLIMIT_NPROC counts all processes of a user and does not hold root at all, and a network namespace needs privileges
+or a kernel setting. On a processor whose call numbers are not listed here the filter is left out; the rest stands.
+"""
+
+import ctypes
+import errno
+import os
+import platform
+import resource
+import signal
+import struct
+from dataclasses import dataclass
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_SECCOMP = 22
+_PR_SET_NO_NEW_PRIVS = 38
+_SECCOMP_MODE_FILTER = 2
+
+# Classic BPF over struct seccomp_data {int nr; u32 arch; ...}: see seccomp(2).
+_LOAD = 0x20
+_JUMP_IF_EQUAL = 0x15
+_JUMP_IF_AT_LEAST = 0x35
+_RETURN = 0x06
+_NUMBER_AT, _ARCHITECTURE_AT = 0, 4
+_ALLOW = 0x7FFF0000
+_KILL = 0x80000000
+_REFUSE = 0x00050000
+_X32 = 0x40000000  # calls of a second ABI, with numbers of their own, on x86-64
+
+_NEW_ON_ALL = (424, 425, 435)  # pidfd_send_signal, io_uring_setup (sockets by another door), clone3
+_REFUSED = {
+    # socket, connect, socketpair, clone, fork, vfork, execve, kill, ptrace, tkill, tgkill, unshare, process_vm_readv,
+    # process_vm_writev, execveat
+    "x86_64": (0xC000003E, (41, 42, 53, 56, 57, 58, 59, 62, 101, 200, 234, 272, 310, 311, 322)),
+    # socket, socketpair, connect, clone, execve, kill, ptrace, tkill, tgkill, unshare, process_vm_readv,
+    # process_vm_writev, execveat
+    "aarch64": (0xC00000B7, (198, 199, 203, 220, 221, 129, 117, 130, 131, 97, 270, 271, 281)),
+}
+
+
+@dataclass(frozen=True)
+class Ceiling:
+    """What the process may use: seconds of CPU, bytes of address space, open files."""
+
+    cpu_seconds: int
+    memory: int
+    files: int = 32
+
+
+def confine(ceiling: Ceiling, *, parent: int) -> None:
+    """Put this process below the ceiling, for good, and tie its life to its parent's.
+
+    The kernel kills it when the *thread* that started it ends (prctl(2)): that thread has to wait for it.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it died before the call above
+        os._exit(1)
+    _limit(resource.RLIMIT_CPU, ceiling.cpu_seconds, ceiling.cpu_seconds + 5)
+    _limit(resource.RLIMIT_AS, ceiling.memory, ceiling.memory)
+    _limit(resource.RLIMIT_NOFILE, ceiling.files, ceiling.files)
+    _limit(resource.RLIMIT_FSIZE, 0, 0)  # it writes to its pipe and to no file
+    _limit(resource.RLIMIT_CORE, 0, 0)
+    _refuse_calls(libc)
+
+
+def _limit(kind: int, soft: int, hard: int) -> None:
+    """Lower a limit, and leave one that is lower already."""
+    _soft, allowed = resource.getrlimit(kind)
+    if allowed != resource.RLIM_INFINITY:
+        soft, hard = min(soft, allowed), min(hard, allowed)
+    resource.setrlimit(kind, (soft, hard))
+
+
+def _refuse_calls(libc: ctypes.CDLL) -> None:
+    if platform.machine() not in _REFUSED:
+        return
+    architecture, numbers = _REFUSED[platform.machine()]
+    program = _program(architecture, numbers + _NEW_ON_ALL)
+    filters = ctypes.create_string_buffer(program)
+    header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(filters))
+    libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
+    libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.create_string_buffer(header), 0, 0)
+
+
+def _program(architecture: int, refused: tuple[int, ...]) -> bytes:
+    """Kill for another architecture's calls, refuse those listed, allow the rest. Jumps count instructions to skip."""
+    steps = [
+        (_LOAD, 0, 0, _ARCHITECTURE_AT),
+        (_JUMP_IF_EQUAL, 1, 0, architecture),
+        (_RETURN, 0, 0, _KILL),
+        (_LOAD, 0, 0, _NUMBER_AT),
+        (_JUMP_IF_AT_LEAST, len(refused) + 1, 0, _X32),
+    ]
+    steps += [(_JUMP_IF_EQUAL, len(refused) - position, 0, number) for position, number in enumerate(refused)]
+    steps += [(_RETURN, 0, 0, _ALLOW), (_RETURN, 0, 0, _REFUSE | errno.EPERM)]
+    return b"".join(struct.pack("HBBI", *step) for step in steps)

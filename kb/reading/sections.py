@@ -1,0 +1,80 @@
+"""What every reader yields: sections of text, each with its heading path, its kind and its place."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Kind = Literal["heading", "prose", "list", "table", "code", "caption"]
+
+Unit = Literal["page", "paragraph", "line"]
+"""What the marks of a file count."""
+
+Box = tuple[float, float, float, float]
+
+SEPARATOR = "\n\n"
+"""What stands between two sections in a document's text. The text of a document is its sections' texts joined by it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where the characters [start, end) of a section's text stand in the file.
+
+    `unit` counts from 1 in the format's own unit: the line of a Markdown, HTML or text file, the paragraph of a Word
+    file (a table counts one for each of its rows); for PDF it is the page. `box` is (x0, y0, x1, y1) in points, origin
+    at the top left of the page as displayed (rotation and crop box applied); only PDF has it.
+    """
+
+    start: int
+    end: int
+    unit: int
+    box: Box | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A stretch of clean text (see `text.clean`) below one heading path. Headings are sections of their own,
+    whose path ends in themselves."""
+
+    text: str
+    kind: Kind
+    heading_path: tuple[str, ...] = ()
+    marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One page of a PDF as displayed: number from 1, width and height in points."""
+
+    number: int
+    width: float
+    height: float
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Something was not read, and the document is useful all the same."""
+
+    code: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """`done` of `total` units (pages, where there are pages) have been read."""
+
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What the file says of itself. `title` is empty where it says nothing."""
+
+    reader: str
+    version: str
+    unit: Unit
+    title: str = ""
+    metadata: dict[str, str] = field(default_factory=dict)
+
+
+Item = About | Page | Section | Warned | Progress
+"""What a reader yields, in the order of the document."""

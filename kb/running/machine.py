@@ -1,0 +1,31 @@
+"""What this machine has to give: cores, memory and shared memory."""
+
+import os
+import shutil
+
+import psutil
+
+MIB = 1024 * 1024
+
+
+def cores() -> int:
+    """The cores this process may use: a container or `taskset` may leave it fewer than the machine has."""
+    return len(os.sched_getaffinity(0))
+
+
+def memory() -> int:
+    """Bytes of memory, the limit of the container taken into account."""
+    total = psutil.virtual_memory().total
+    try:
+        with open("/sys/fs/cgroup/memory.max") as limit:
+            return min(total, int(limit.read()))
+    except (OSError, ValueError):  # no such file, or "max"
+        return total
+
+
+def shared_memory() -> int:
+    """Bytes free in /dev/shm: 64 MiB in a container unless told otherwise."""
+    try:
+        return shutil.disk_usage("/dev/shm").free  # noqa: S108 - measured, not written
+    except OSError:
+        return 0

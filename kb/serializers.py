@@ -1,0 +1,156 @@
+"""The JSON shapes of the knowledge base (API, `/api/v1/`)."""
+
+import json
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from kb.models import Chunk, Collection, Document, Revision
+from kb.models.document import UNFINISHED
+
+
+class Strict(serializers.Serializer):  # type: ignore[type-arg]
+    """Refuses fields it does not know: a misspelt one must not be silently ignored."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = set(data) - set(self.fields) if hasattr(data, "keys") else set()
+        if unknown:
+            raise serializers.ValidationError({name: ["This field is not known."] for name in sorted(unknown)})
+        return super().to_internal_value(data)
+
+
+class CollectionSerializer(Strict, serializers.ModelSerializer):  # type: ignore[type-arg]
+    owner = serializers.CharField(source="owner.username", read_only=True)
+    documents = serializers.IntegerField(source="document_count", read_only=True, default=0)
+    space = serializers.UUIDField(source="active_space_id", read_only=True)
+
+    class Meta:
+        model = Collection
+        fields = [
+            "id", "slug", "name", "description", "instruction_domain", "chunk_target", "chunk_maximum", "owner",
+            "documents", "space", "created_at", "updated_at",
+        ]  # fmt: skip
+        read_only_fields = ["id", "slug", "created_at", "updated_at"]
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        fallback = self.instance or Collection()
+        target = attrs.get("chunk_target", fallback.chunk_target)
+        maximum = attrs.get("chunk_maximum", fallback.chunk_maximum)
+        if not 32 <= target <= maximum <= 8192:
+            raise serializers.ValidationError({"chunk_target": ["32 <= chunk_target <= chunk_maximum <= 8192."]})
+        return attrs
+
+
+class ProgressSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    step = serializers.CharField()
+    done = serializers.IntegerField()
+    total = serializers.IntegerField()
+
+
+class FailureSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    reason = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class WarningSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class PendingRevisionSerializer(serializers.ModelSerializer[Revision]):
+    class Meta:
+        model = Revision
+        fields = ["number", "state", "filename"]
+
+
+class DocumentSerializer(Strict, serializers.ModelSerializer):  # type: ignore[type-arg]
+    """A document of `Document.objects.with_shown()`, with its revisions fetched into `known_revisions`."""
+
+    collection = serializers.UUIDField(source="collection_id", read_only=True)
+    tags = serializers.ListField(child=serializers.CharField(max_length=100), max_length=50, required=False)
+    metadata = serializers.DictField(required=False)
+    filename = serializers.CharField(source="shown.filename", read_only=True)
+    media_type = serializers.CharField(source="shown.media_type", read_only=True)
+    size = serializers.IntegerField(source="shown.size", read_only=True)
+    sha256 = serializers.CharField(source="shown.sha256", read_only=True)
+    state = serializers.CharField(source="shown.state", read_only=True)
+    language = serializers.CharField(source="shown.language", read_only=True)
+    pages = serializers.IntegerField(source="shown.pages", read_only=True, allow_null=True)
+    revision = serializers.IntegerField(source="shown.number", read_only=True)
+    chunks = serializers.IntegerField(source="chunk_count", read_only=True)
+    progress = serializers.SerializerMethodField()
+    failure = serializers.SerializerMethodField()
+    warnings = WarningSerializer(source="shown.warnings", many=True, read_only=True)
+    pending_revision = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Document
+        fields = [
+            "id", "collection", "title", "tags", "metadata", "filename", "media_type", "size", "sha256", "state",
+            "progress", "failure", "warnings", "language", "pages", "chunks", "revision", "pending_revision",
+            "created_at", "updated_at",
+        ]  # fmt: skip
+        read_only_fields = ["id", "created_at", "updated_at"]
+
+    @extend_schema_field(ProgressSerializer)
+    def get_progress(self, document: Document) -> dict[str, Any]:
+        shown = document.shown
+        return {"step": shown.state, "done": shown.progress_done, "total": shown.progress_total}
+
+    @extend_schema_field(FailureSerializer(allow_null=True))
+    def get_failure(self, document: Document) -> dict[str, str] | None:
+        shown = document.shown
+        return {"reason": shown.reason, "detail": shown.detail} if shown.reason else None
+
+    @extend_schema_field(PendingRevisionSerializer(allow_null=True))
+    def get_pending_revision(self, document: Document) -> dict[str, Any] | None:
+        """The newer revision that is on its way, or that failed, while the live one serves."""
+        newest = document.newest
+        if newest.number <= document.shown.number or newest.state not in (*UNFINISHED, "failed"):
+            return None
+        return dict(PendingRevisionSerializer(newest).data)
+
+
+class MetadataField(serializers.JSONField):
+    """A JSON object; in a multipart form, its text."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        if isinstance(data, str):
+            try:
+                data = json.loads(data)
+            except ValueError:
+                raise serializers.ValidationError("This is not JSON.") from None
+        if not isinstance(data, dict):
+            raise serializers.ValidationError("This must be a JSON object.")
+        return data
+
+
+class UploadSerializer(Strict):
+    file = serializers.FileField(allow_empty_file=True, max_length=1000)
+    title = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    tags = serializers.ListField(child=serializers.CharField(max_length=100), max_length=50, required=False)
+    metadata = MetadataField(required=False)
+
+
+class RevisionUploadSerializer(Strict):
+    file = serializers.FileField(allow_empty_file=True, max_length=1000)
+
+
+class AnchorSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    pages = serializers.ListField(child=serializers.IntegerField(), allow_null=True)
+    boxes = serializers.ListField(child=serializers.DictField())
+    lines = serializers.ListField(child=serializers.IntegerField(), allow_null=True)
+    paragraphs = serializers.ListField(child=serializers.IntegerField(), allow_null=True)
+
+
+class ChunkSerializer(serializers.ModelSerializer[Chunk]):
+    anchor = AnchorSerializer()
+    chars = serializers.SerializerMethodField()
+
+    class Meta:
+        model = Chunk
+        fields = ["id", "ordinal", "text", "heading_path", "kind", "language", "tokens", "chars", "anchor"]
+
+    def get_chars(self, chunk: Chunk) -> list[int]:
+        return [chunk.start, chunk.end]

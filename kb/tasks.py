@@ -1,0 +1,54 @@
+"""Celery tasks: thin doors to ingestion. A message says "look now" and carries nothing else."""
+
+import logging
+import time
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_ready, worker_shutting_down
+from celery.worker import state as worker_state
+
+from embeddings import serving
+from kb import bell, ingestion
+
+log = logging.getLogger(__name__)
+
+EMBED_SECONDS = 20
+"""So long an embed task goes on before it rings for the next: the worker must see signals and its broker meanwhile."""
+
+
+@shared_task(name="kb.tasks.read", soft_time_limit=240, time_limit=300)
+def read() -> None:
+    """Read one revision, if one is due."""
+    ingestion.read_next()
+
+
+@shared_task(name="kb.tasks.embed")
+def embed() -> None:
+    """Embed what is due, unit by unit, until nothing is, the time is up, or the worker is asked to stop."""
+    until = time.monotonic() + EMBED_SECONDS
+    while not _stopping() and ingestion.embed_next():
+        if time.monotonic() > until:
+            bell.ring("embed")
+            return
+
+
+@shared_task(name="kb.tasks.sweep", soft_time_limit=60, time_limit=90)
+def sweep() -> None:
+    """Look at everything that is due."""
+    ingestion.sweep()
+
+
+@worker_ready.connect
+def answer_queries(sender: Any, **kwargs: Any) -> None:
+    """The embed worker answers queries too, beside its loop, and finds what waits from before it started."""
+    if "embed" not in sender.app.amqp.queues.consume_from:
+        return
+    stop = serving.start_answering()
+    worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
+    bell.ring("embed")
+
+
+def _stopping() -> bool:
+    """Whether this worker was told to stop: False and None mean no, an exit status (0 as well) means yes."""
+    return any(flag not in (None, False) for flag in (worker_state.should_stop, worker_state.should_terminate))

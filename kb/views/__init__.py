@@ -1,0 +1,1 @@
+"""The pages of collections and documents, one file for each kind of thing they show."""

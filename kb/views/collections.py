@@ -1,0 +1,126 @@
+"""Pages of collections: all of them, one with its documents, its settings."""
+
+from dataclasses import dataclass
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, Q
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from embeddings import spaces
+from kb import ingestion
+from kb.forms import CollectionForm, DocumentFilter, MemberForm
+from kb.models import Collection, Document
+from kb.views import access, returning
+
+PAGE_SIZE = 50
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def index(request: HttpRequest) -> HttpResponse:
+    """Every collection this person may see, and the form that makes another."""
+    form = CollectionForm(request.POST or None)
+    if request.method == "POST" and form.is_valid():
+        form.instance.owner = access.person(request)
+        form.instance.active_space = spaces.current()
+        return returning.to(form.save().get_absolute_url())
+    collections = Collection.objects.visible_to(request.user).select_related("owner").with_counts()
+    return render(request, "collections/index.html", {"collections": collections, "form": form})
+
+
+@login_required
+@require_GET
+def detail(request: HttpRequest, slug: str) -> HttpResponse:
+    """One collection: the drop zone, and the table of its documents, which looks again while one is unfinished."""
+    collection = access.collection(request, slug)
+    asked = DocumentFilter(request.GET)
+    shown = _documents(collection, asked)
+    return render(
+        request,
+        "collections/detail.html",
+        {
+            "collection": collection,
+            "form": asked,
+            "counts": _counts(collection),
+            "page": shown,
+            "may_write": access.may_write(request, collection),
+            "may_manage": access.may_manage(request, collection),
+        },
+    )
+
+
+@dataclass(frozen=True)
+class _Counts:
+    """Documents of a collection by what became of them; `pending` are newer revisions still on their way."""
+
+    all: int
+    ready: int
+    working: int
+    failed: int
+    pending: bool
+
+
+def _counts(collection: Collection) -> _Counts:
+    documents = Document.objects.filter(collection=collection)
+    states = DocumentFilter.STATES
+    counted = documents.with_shown().aggregate(
+        all=Count("pk"), **{name: Count("pk", filter=Q(state__in=states[name])) for name in states}
+    )
+    return _Counts(**counted, pending=documents.with_unfinished_revision().exists())
+
+
+def _documents(collection: Collection, asked: DocumentFilter) -> Page[Document]:
+    asked.is_valid()  # a value that makes no sense narrows nothing
+    wanted = asked.cleaned_data
+    found = Document.objects.filter(collection=collection).shown_like(text=wanted.get("q", ""))
+    if wanted.get("show"):
+        found = found.filter(state__in=DocumentFilter.STATES[wanted["show"]])
+    return Paginator(found.with_revisions(), PAGE_SIZE).get_page(wanted.get("page") or 1)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def settings(request: HttpRequest, slug: str) -> HttpResponse:
+    """Name, description and domain; members; the end of the collection."""
+    collection = access.managed_collection(request, slug)
+    form = CollectionForm(request.POST or None, instance=collection)
+    if request.method == "POST" and form.is_valid():
+        form.save()
+        messages.success(request, _("The settings are saved."))
+        return redirect("collection_settings", slug)
+    return render_settings(request, collection, form=form)
+
+
+def render_settings(
+    request: HttpRequest,
+    collection: Collection,
+    *,
+    form: CollectionForm | None = None,
+    member_form: MemberForm | None = None,
+) -> HttpResponse:
+    """The page of settings, with a form that was filled in wrongly in its place."""
+    context = {
+        # The form changes its instance before it is found wrong: the page's own heading comes from the database.
+        "collection": Collection.objects.select_related("owner").get(pk=collection.pk),
+        "form": form or CollectionForm(instance=collection),
+        "member_form": member_form or MemberForm(collection=collection),
+        "memberships": collection.memberships.select_related("user", "group").order_by("created_at"),
+        "document_count": collection.documents.count(),
+    }
+    return render(request, "collections/settings.html", context)
+
+
+@login_required
+@require_POST
+def delete(request: HttpRequest, slug: str) -> HttpResponse:
+    """Delete a collection with everything in it."""
+    collection = access.managed_collection(request, slug)
+    ingestion.remove_collection(collection)
+    messages.success(request, _("“%(name)s” is deleted with all its documents.") % {"name": collection.name})
+    return returning.to(reverse("collections"))

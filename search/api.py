@@ -1,0 +1,62 @@
+"""The REST API of search: one question, cited passages; and each citation by itself, for good."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.throttling import ScopedRateThrottle
+from rest_framework.views import APIView
+
+from kb.models import Chunk
+from search import citations, retrieval
+from search.serializers import AnswerSerializer, PassageSerializer, QuerySerializer, answer_json, citation_json
+
+_LISTS = ("collections", "languages", "tags", "media_types")
+
+
+class SearchView(APIView):
+    """Passages that answer a query, across languages, from the collections that the caller may see."""
+
+    write_scope = "read"  # a search changes nothing: a token that may read may post it
+    throttle_classes = [ScopedRateThrottle]
+    throttle_scope = "search"
+
+    @extend_schema(request=QuerySerializer, responses=AnswerSerializer)
+    def post(self, request: Request) -> Response:
+        return self._answer(request, request.data)
+
+    @extend_schema(operation_id="search_by_address", responses=AnswerSerializer)
+    def get(self, request: Request) -> Response:
+        """The same with parameters in the address: `q`, and the fields of the POST body."""
+        given: dict[str, Any] = request.query_params.dict()
+        for name in _LISTS:
+            if name in given:
+                given[name] = request.query_params.getlist(name)
+        given["query"] = given.pop("q", given.get("query", ""))
+        return self._answer(request, given)
+
+    def _answer(self, request: Request, given: Any) -> Response:
+        asked = QuerySerializer(data=given)
+        asked.is_valid(raise_exception=True)
+        try:
+            return Response(answer_json(retrieval.search(request.user, asked.to_query())))
+        except retrieval.BadQuery as error:
+            raise serializers.ValidationError({"query": [str(error)]}) from error
+
+
+class PassageView(APIView):
+    """One citation, permanent: it stays right after the document has a newer revision, and says so."""
+
+    @extend_schema(responses=PassageSerializer)
+    def get(self, request: Request, passage_id: UUID) -> Response:
+        try:
+            chunk = citations.find(request.user, passage_id)
+        except Chunk.DoesNotExist as error:
+            raise Http404 from error
+        superseded = chunk.revision.document.live_revision_id != chunk.revision_id
+        body = {"text": chunk.text, "language": chunk.language, "citation": citation_json(citations.of(chunk))}
+        return Response({**body, "superseded": superseded})

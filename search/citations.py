@@ -1,0 +1,84 @@
+"""Citations: what a hit is called, where it stands, the address that opens it there, and what to highlight."""
+
+from collections.abc import Sequence
+from urllib.parse import urlencode
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from kb import lexemes
+from kb.models import Chunk, User
+from search.hits import Citation, Hit, Scores
+from search.ranking import Candidate
+
+
+def cite(user: User | AnonymousUser, candidates: Sequence[Candidate], *, first_rank: int = 1) -> list[Hit]:
+    """The candidates as hits, in their order; one that was deleted or hidden meanwhile is left out."""
+    chunks = _visible(user).in_bulk([one.chunk_id for one in candidates])
+    standing = [(one, chunks[one.chunk_id]) for one in candidates if one.chunk_id in chunks]
+    return [_hit(rank, one, chunk) for rank, (one, chunk) in enumerate(standing, start=first_rank)]
+
+
+def find(user: User | AnonymousUser, chunk_id: UUID) -> Chunk:
+    """The chunk of a citation this person may see. Raises Chunk.DoesNotExist."""
+    return _visible(user).get(pk=chunk_id)
+
+
+def of(chunk: Chunk) -> Citation:
+    """The citation of a chunk, with its revision, document and collection."""
+    revision, document = chunk.revision, chunk.revision.document
+    return Citation(
+        id=chunk.pk,
+        label=label(document.title, chunk),
+        document_id=document.pk,
+        document_title=document.title,
+        filename=revision.filename,
+        media_type=revision.media_type,
+        collection_id=document.collection.pk,
+        collection_slug=document.collection.slug,
+        collection_name=document.collection.name,
+        revision=revision.number,
+        heading_path=list(chunk.heading_path),
+        pages=chunk.anchor.get("pages"),
+        boxes=chunk.anchor.get("boxes") or [],
+        chars=(chunk.start, chunk.end),
+        url=address(document.pk, revision.number, chunk.start, chunk.end),
+    )
+
+
+def label(title: str, chunk: Chunk) -> str:
+    """How people name the place: `Title, p. 12`, or `Title, Heading › Subheading`."""
+    pages = chunk.anchor.get("pages")
+    if pages:
+        first, last = pages
+        return f"{title}, p. {first}" if first == last else f"{title}, pp. {first}–{last}"
+    path = [heading for heading in chunk.heading_path if heading != title]
+    return f"{title}, {' › '.join(path)}" if path else title
+
+
+def address(document_id: object, revision: int, start: int, end: int) -> str:
+    """Where a passage can be read in its document. Names the revision and the characters, so it stays right."""
+    query = urlencode({"revision": revision, "chars": f"{start}-{end}"})
+    return f"{reverse('document', args=[document_id])}?{query}#passage"
+
+
+def _visible(user: User | AnonymousUser) -> QuerySet[Chunk]:
+    return Chunk.objects.visible_to(user).select_related("revision__document__collection").defer("lexemes")
+
+
+def _hit(rank: int, one: Candidate, chunk: Chunk) -> Hit:
+    return Hit(
+        rank=rank,
+        score=round(min(1.0, max(0.0, one.fused)), 4),
+        scores=Scores(_rounded(one.semantic), _rounded(one.lexical), round(one.fused, 6)),
+        text=chunk.text,
+        highlights=lexemes.spans(chunk.text, set(one.matched)),
+        language=chunk.language,
+        citation=of(chunk),
+    )
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, 4)

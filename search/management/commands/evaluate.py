@@ -1,0 +1,160 @@
+"""`manage.py evaluate`: retrieval quality through the product's own ingestion and search, in scratch collections."""
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from django.core.files.base import ContentFile
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from embeddings import serving, spaces
+from kb import ingestion
+from kb.models import Collection, Document, User
+from search import evaluation, retrieval
+from search.evaluation import Dataset, Judged, Paragraph, Question
+from search.hits import MODES, Mode, Query
+
+POOLS = ("pairs", "each", "parallel")
+
+
+class Command(BaseCommand):
+    help = "Measure recall@1/5/10, nDCG@10 and MRR by language of query and document."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--dataset", nargs=2, required=True, metavar=("xquad", "DIR"))
+        parser.add_argument("--languages", default="en,zh")
+        parser.add_argument("--pool", choices=POOLS, default="pairs")
+        parser.add_argument("--modes", default="semantic,hybrid", help="Of semantic, hybrid and lexical.")
+        parser.add_argument("--questions", type=int, default=300, help="Questions of each language.")
+        parser.add_argument("--exact", action="store_true", help="Also search exactly in memory, with bare passages.")
+        parser.add_argument("--json", action="store_true")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        name, folder = options["dataset"]
+        if name != "xquad":
+            raise CommandError("The only dataset known is xquad.")
+        try:
+            dataset = evaluation.load_xquad(Path(folder), options["languages"].split(","))
+        except FileNotFoundError as error:
+            raise CommandError(f"{error.filename} is not there.") from error
+        dataset = evaluation.sample(dataset, options["questions"])
+        modes: list[Mode] = [mode for mode in MODES if mode in options["modes"].split(",")]
+        with _Bench() as bench:
+            judged = _measure(bench, dataset, options["pool"], modes, exact=options["exact"])
+        result: dict[str, dict[str, Any]] = {
+            way: {"all": evaluation.summary(found), "pairs": evaluation.by_pair(found)} for way, found in judged.items()
+        }
+        if options["json"]:
+            self.stdout.write(json.dumps({"pool": options["pool"], "results": result}, indent=2))
+            return
+        for way, measured in result.items():
+            _print(way, {**measured["pairs"], "all": measured["all"]})
+
+
+def _measure(
+    bench: "_Bench", dataset: Dataset, pool: str, modes: Sequence[Mode], *, exact: bool
+) -> dict[str, list[Judged]]:
+    judged: dict[str, list[Judged]] = {}
+    for paragraphs in _pools(dataset.paragraphs, pool):
+        collection = bench.load(paragraphs)
+        for mode in modes:
+            judged.setdefault(mode, []).extend(bench.ask(collection, paragraphs, dataset.questions, mode))
+        if exact:
+            judged.setdefault("exact in memory", []).extend(_ask_exactly(paragraphs, dataset.questions))
+    return judged
+
+
+def _pools(paragraphs: list[Paragraph], pool: str) -> list[list[Paragraph]]:
+    """What is searched together."""
+    if pool == "parallel":
+        return [paragraphs]
+    if pool == "each":
+        return [evaluation.one_language_each(paragraphs)]
+    languages = dict.fromkeys(paragraph.language for paragraph in paragraphs)
+    return [[p for p in paragraphs if p.language == language] for language in languages]
+
+
+class _Bench:
+    """A person of its own with scratch collections, all gone at the end; the work is done in this process, beside
+    whatever workers are running."""
+
+    def __enter__(self) -> "_Bench":
+        self.user = User.objects.create(username=f"evaluation-{time.time_ns()}", is_active=True)
+        self._stop = serving.start_answering()
+        serving.server()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for collection in Collection.objects.filter(owner=self.user):
+            ingestion.remove_collection(collection)
+        self.user.delete()
+        self._stop.set()
+
+    def load(self, paragraphs: Sequence[Paragraph]) -> Collection:
+        """A collection with one Markdown file a paragraph, ready."""
+        collection = Collection.objects.create(name=self.user.username, owner=self.user, active_space=spaces.current())
+        for paragraph in track(paragraphs, "Receiving", console=Console(stderr=True)):
+            file = ContentFile(paragraph.text.encode(), f"{_title(paragraph)}.md")
+            ingestion.receive(collection, file, f"{_title(paragraph)}.md", user=self.user)
+        documents = Document.objects.filter(collection=collection)
+        while ingestion.read_next() or ingestion.embed_next() or documents.unfinished().exists():
+            pass
+        failed = documents.failed().count()
+        if failed:
+            raise CommandError(f"{failed} paragraphs are not ready.")
+        ingestion.refresh_means(collection)
+        return collection
+
+    def ask(
+        self, collection: Collection, paragraphs: Sequence[Paragraph], questions: Sequence[Question], mode: Mode
+    ) -> list[Judged]:
+        """Each question, judged by the documents its first ten hits are of."""
+        titles = {_title(paragraph): paragraph for paragraph in paragraphs}
+        judged = []
+        for question in track(questions, f"Asking, {mode}", console=Console(stderr=True)):
+            query = Query(question.text, collections=(str(collection.pk),), limit=30, mode=mode)
+            answer = retrieval.search(self.user, query)
+            if answer.degraded:
+                raise CommandError(answer.degraded)
+            found = dict.fromkeys(hit.citation.document_title for hit in answer.hits)
+            judged.append(_judge(question, [titles[title] for title in found], paragraphs))
+        return judged
+
+
+def _ask_exactly(paragraphs: Sequence[Paragraph], questions: Sequence[Question]) -> list[Judged]:
+    """The same ranking by the encoder alone: whole paragraphs, every one compared, nothing stored."""
+    encoder = serving.server().encoder
+    passages = encoder.encode_passages([paragraph.text for paragraph in paragraphs])
+    asked = encoder.encode_queries([question.text for question in questions])
+    order = np.argsort(-(asked @ passages.T), axis=1, kind="stable")[:, :10]
+    return [
+        _judge(question, [paragraphs[i] for i in best], paragraphs)
+        for question, best in zip(questions, order, strict=True)
+    ]
+
+
+def _judge(question: Question, found: Sequence[Paragraph], pool: Sequence[Paragraph]) -> Judged:
+    relevant = [paragraph for paragraph in pool if paragraph.key == question.answer]
+    ranks = tuple(rank for rank, one in enumerate(found[:10], start=1) if one.key == question.answer)
+    written = relevant[0].language if len(relevant) == 1 else "all"
+    return Judged(question.language, written, ranks, len(relevant))
+
+
+def _title(paragraph: Paragraph) -> str:
+    return f"{paragraph.language}-{paragraph.key:04}"
+
+
+def _print(way: str, measured: dict[str, dict[str, float]]) -> None:
+    table = Table(title=way)
+    columns = ["queries", "recall@1", "recall@5", "recall@10", "ndcg@10", "mrr"]
+    for heading in ("asked>written", *columns):
+        table.add_column(heading, justify="right")
+    for pair, values in measured.items():
+        table.add_row(pair, *(f"{values[column]:g}" for column in columns))
+    Console().print(table)

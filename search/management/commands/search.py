@@ -1,0 +1,46 @@
+"""`manage.py search`: ask from the command line."""
+
+import json
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from kb.models import User
+from search import retrieval
+from search.hits import MODES, Query
+from search.serializers import answer_json
+
+
+class Command(BaseCommand):
+    help = "Print the passages that answer a query, each with its place."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("query")
+        parser.add_argument("--collection", action="append", default=[], metavar="SLUG")
+        parser.add_argument("--limit", type=int, default=5)
+        parser.add_argument("--mode", choices=MODES, default="hybrid")
+        parser.add_argument("--user", help="Search as this person; as the first administrator, if left out.")
+        parser.add_argument("--json", action="store_true", help="Print the answer as the API gives it.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        named = {"username": options["user"]} if options["user"] else {"is_superuser": True}
+        user = User.objects.filter(**named).order_by("date_joined").first()
+        if user is None:
+            raise CommandError("There is no such person, or no administrator yet.")
+        query = Query(
+            options["query"], tuple(options["collection"]), limit=max(1, options["limit"]), mode=options["mode"]
+        )
+        try:
+            answer = retrieval.search(user, query)
+        except retrieval.BadQuery as error:
+            raise CommandError(str(error)) from error
+        if options["json"]:
+            self.stdout.write(json.dumps(answer_json(answer), ensure_ascii=False, indent=2))
+            return
+        if answer.degraded:
+            self.stderr.write(answer.degraded)
+        for hit in answer.hits:
+            self.stdout.write(f"{hit.rank}. {hit.citation.label}  [{hit.language} {hit.score:.2f}]")
+            self.stdout.write(f"   {' '.join(hit.text.split())[:300]}\n   {hit.citation.url}\n")
+        if not answer.hits:
+            self.stdout.write("Nothing was found.")

@@ -1,0 +1,105 @@
+"""People, a collection, and hands that do the workers' work, for every test.
+
+alice owns, bob shares, charlie never.
+"""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.core.files.base import ContentFile
+from rest_framework.test import APIClient
+
+from embeddings import serving
+from embeddings.models import Space
+from kb import ingestion, spaces
+from kb.models import AccessToken, Collection, Document, Membership, Role, User
+
+Upload = Callable[..., Document]
+
+
+@pytest.fixture(autouse=True)
+def _folders(settings) -> None:
+    for folder in (settings.MEDIA_ROOT, settings.FILE_UPLOAD_TEMP_DIR):
+        folder.mkdir(parents=True, exist_ok=True)
+    settings.DISK_RESERVE = 0
+    # Nothing collects the static files for the tests; they are served from where they lie.
+    settings.STORAGES = {
+        **settings.STORAGES,
+        "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
+    }
+
+
+@pytest.fixture
+def space(db) -> Space:
+    return spaces.ensure()
+
+
+@pytest.fixture
+def alice(db) -> User:
+    return User.objects.create_user("alice", password="alice-password")
+
+
+@pytest.fixture
+def bob(db) -> User:
+    return User.objects.create_user("bob", password="bob-password")
+
+
+@pytest.fixture
+def charlie(db) -> User:
+    return User.objects.create_user("charlie", password="charlie-password")
+
+
+@pytest.fixture
+def collection(alice: User, space: Space) -> Collection:
+    return Collection.objects.create(name="Field notes", owner=alice, active_space=space)
+
+
+@pytest.fixture
+def shared_with_bob(collection: Collection, bob: User) -> Membership:
+    return Membership.objects.create(collection=collection, user=bob, role=Role.VIEWER)
+
+
+@pytest.fixture
+def upload(collection: Collection, alice: User) -> Upload:
+    """Receive a file as alice; the collection can be given. Nothing has read it yet."""
+
+    def receive(filename: str, content: bytes | str, into: Collection = collection, **more: object) -> Document:
+        data = content.encode() if isinstance(content, str) else content
+        user = more.pop("user", alice)
+        return ingestion.receive(into, ContentFile(data), filename, user=user, **more).document  # type: ignore[arg-type]
+
+    return receive
+
+
+@pytest.fixture
+def work() -> Callable[[], None]:
+    """Do all that is due, as the workers would."""
+
+    def do() -> None:
+        while ingestion.read_next() or ingestion.embed_next():
+            pass
+
+    return do
+
+
+@pytest.fixture(scope="session")
+def answering() -> Iterator[None]:
+    """The encoder answers queries, as it does in the embed worker."""
+    stop = serving.start_answering()
+    while not serving.is_answering(serving.server().space_id):
+        pass
+    yield
+    stop.set()
+
+
+def client_of(user: User, *, scopes: tuple[str, ...] = ("manage",)) -> APIClient:
+    """A program that carries a token of this person's."""
+    _token, secret = AccessToken.objects.issue(user, "test", scopes=scopes)
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+    return client
+
+
+@pytest.fixture
+def api(alice: User) -> APIClient:
+    return client_of(alice)

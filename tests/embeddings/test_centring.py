@@ -1,0 +1,58 @@
+"""Centring by language."""
+
+import numpy as np
+import pytest
+
+from embeddings import centring
+
+
+def unit(*numbers: float) -> np.ndarray:
+    vector = np.array(numbers, dtype=np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+def corpus(offset: np.ndarray, topics: np.ndarray) -> np.ndarray:
+    """Passages on some topics in one language: the topic, and what all texts of the language have in common."""
+    passages = topics + offset
+    return passages / np.linalg.norm(passages, axis=1, keepdims=True)
+
+
+def test_it_finds_the_same_topic_in_the_other_language():
+    rng = np.random.default_rng(7)
+    topics = rng.normal(size=(40, 32)).astype(np.float32)
+    topics /= np.linalg.norm(topics, axis=1, keepdims=True)
+    english, chinese = (corpus(3 * unit(*rng.normal(size=32)), topics) for _language in range(2))
+    means = centring.means([("en", 20, english[:20].mean(axis=0)), ("zh", 20, chinese[20:].mean(axis=0))])
+    passages, languages = np.vstack([english[:20], chinese[20:]]), ["en"] * 20 + ["zh"] * 20
+
+    def first(queries: np.ndarray, against: np.ndarray) -> list[int]:
+        return (queries @ against.T).argmax(axis=1).tolist()
+
+    asked = english[20:]  # asked in English, answered in Chinese
+    raw = first(asked, passages)
+    centred = first(means.centre(asked, ["en"] * 20), means.centre(passages, languages))
+    right = list(range(20, 40))
+    assert sum(a == b for a, b in zip(raw, right, strict=True)) <= 2
+    assert sum(a == b for a, b in zip(centred, right, strict=True)) >= 18
+
+
+def test_what_is_centred_has_unit_length():
+    means = centring.means([("en", 5, unit(1, 0, 0) * 0.8), ("de", 5, unit(0, 1, 0) * 0.8)])
+    centred = means.centre(np.stack([unit(1, 1, 1), unit(1, 0, 0)]), ["en", "xx"])
+    assert np.linalg.norm(centred, axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_a_single_passage_is_not_subtracted_from_itself():
+    only = unit(0, 0, 1)
+    means = centring.means([("en", 100, unit(1, 0, 0) * 0.8), ("th", 1, only)])
+    assert float(means.centre(only[None, :], ["th"])[0] @ only) > 0.5
+
+
+def test_parts_of_a_scope_weigh_by_their_passages():
+    means = centring.means([("en", 3, unit(1, 0)), ("en", 1, unit(0, 1)), ("de", 4, unit(0, 1))])
+    assert means.overall == pytest.approx([3 / 8, 5 / 8])
+
+
+def test_one_language_is_not_centred():
+    assert centring.means([("en", 3, unit(1, 0)), ("en", 2, unit(0, 1))]) is None
+    assert centring.means([]) is None

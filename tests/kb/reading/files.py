@@ -1,0 +1,89 @@
+"""Small files made on the spot, with fonts that every PDF reader has: the tests depend on no fonts of the machine."""
+
+import io
+import zlib
+from pathlib import Path
+
+from fpdf import FPDF
+from pypdf import PdfWriter
+
+LEADING = 14
+
+
+def pdf(path: Path, pages: list[list[str]], *, outline: bool = False) -> Path:
+    """Pages of 12-point lines, 14 points apart. With `outline`, lines that begin with "# " are headings."""
+    document = FPDF(unit="pt", format=(400, 600))
+    document.set_title("A title")
+    document.set_auto_page_break(auto=False)
+    for lines in pages:
+        document.add_page()
+        document.set_font("helvetica", size=12)
+        for number, line in enumerate(lines):
+            document.set_xy(40, 40 + number * LEADING)
+            if outline and line.startswith("# "):
+                document.start_section(line[2:])
+                line = line[2:]
+            if line:
+                document.cell(text=line)
+    document.output(str(path))
+    return path
+
+
+def changed(path: Path, *, rotate: int = 0, crop: tuple[float, float, float, float] | None = None) -> Path:
+    """The same PDF with its pages turned clockwise or cut to a crop box (in the page's own space)."""
+    writer = PdfWriter(clone_from=path)
+    for page in writer.pages:
+        page.rotate(rotate)
+        if crop:
+            page.cropbox.lower_left, page.cropbox.upper_right = crop[:2], crop[2:]
+    changed_path = path.with_name(f"changed-{rotate}-{path.name}")
+    writer.write(changed_path)
+    return changed_path
+
+
+def encrypted(path: Path, *, password: str) -> Path:
+    """The same PDF, encrypted with AES-256."""
+    writer = PdfWriter(clone_from=path)
+    writer.encrypt(password, "the owner's", algorithm="AES-256")
+    locked = path.with_name(f"locked-{path.name}")
+    writer.write(locked)
+    return locked
+
+
+def without_pages(path: Path) -> Path:
+    """A PDF in order in all but that it has no page."""
+    PdfWriter().write(path)
+    return path
+
+
+def with_content(path: Path, content: bytes) -> Path:
+    """A PDF of one page with this content stream, compressed: it may be a thousand times the file's size."""
+    compressed = zlib.compress(content, 9)
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R"
+        b" /Resources << /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>",
+        b"<< /Length %d /Filter /FlateDecode >>\nstream\n%b\nendstream" % (len(compressed), compressed),
+    ]
+    body = io.BytesIO()
+    body.write(b"%PDF-1.7\n")
+    places = []
+    for number, written in enumerate(objects, start=1):
+        places.append(body.tell())
+        body.write(b"%d 0 obj\n%b\nendobj\n" % (number, written))
+    table = body.tell()
+    body.write(b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1))
+    body.write(b"".join(b"%010d 00000 n \n" % place for place in places))
+    body.write(b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, table))
+    path.write_bytes(body.getvalue())
+    return path
+
+
+def many_pages(path: Path, count: int) -> Path:
+    """A PDF of so many empty pages."""
+    writer = PdfWriter()
+    for _page in range(count):
+        writer.add_blank_page(100, 100)
+    writer.write(path)
+    return path

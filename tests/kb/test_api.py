@@ -1,0 +1,248 @@
+"""The REST API of collections and documents."""
+
+import json
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+from rest_framework.test import APIClient
+
+from kb.models import AccessToken, Collection, Document, Membership, Role
+from tests.conftest import client_of
+
+pytestmark = pytest.mark.django_db
+
+NOTE = b"# Tides\n\nThe tide turns twice a day.\n"
+
+
+def send(client: APIClient, collection: Collection, name: str = "tides.md", content: bytes = NOTE, **fields: object):
+    return client.post(
+        f"/api/v1/collections/{collection.pk}/documents/",
+        {"file": SimpleUploadedFile(name, content), **fields},
+        format="multipart",
+    )
+
+
+class TestCollections:
+    def test_it_works(self, api, space):
+        made = api.post("/api/v1/collections/", {"name": "Field notes", "instruction_domain": "engineering"})
+        assert made.status_code == 201
+        assert made.json()["slug"] == "field-notes"
+        one = f"/api/v1/collections/{made.json()['id']}/"
+        assert api.patch(one, {"name": "Notes"}).json()["name"] == "Notes"
+        assert [c["name"] for c in api.get("/api/v1/collections/?count=1").json()["results"]] == ["Notes"]
+        assert api.delete(one).status_code == 204
+        assert api.get(one).status_code == 404
+
+    def test_a_name_in_any_script_gives_a_slug(self, api, space):
+        assert api.post("/api/v1/collections/", {"name": "海洋站 手册"}).json()["slug"] == "海洋站-手册"
+
+    def test_a_field_that_is_not_known_is_refused(self, api, space):
+        answer = api.post("/api/v1/collections/", {"name": "x", "colour": "red"})
+        assert answer.status_code == 400
+        assert answer["Content-Type"] == "application/problem+json"
+        assert "colour" in answer.json()["errors"]
+
+    def test_sizes_that_cannot_be_are_refused(self, api, space):
+        assert api.post("/api/v1/collections/", {"name": "x", "chunk_target": 900}).status_code == 400
+
+    def test_a_list_has_few_queries(self, api, alice, space, django_assert_max_num_queries):
+        for n in range(20):
+            Collection.objects.create(name=f"c{n}", owner=alice, active_space=space)
+        with django_assert_max_num_queries(6):
+            assert len(api.get("/api/v1/collections/").json()["results"]) == 20
+
+
+class TestUpload:
+    def test_it_works(self, api, collection, work):
+        sent = send(api, collection, title="Gezeiten", tags=["sea", "moon"], metadata=json.dumps({"year": 2026}))
+        assert sent.status_code == 202
+        body = sent.json()
+        assert (body["state"], body["title"], body["tags"]) == ("received", "Gezeiten", ["sea", "moon"])
+        work()
+        ready = api.get(f"/api/v1/documents/{body['id']}/").json()
+        assert (ready["state"], ready["failure"], ready["revision"]) == ("ready", None, 1)
+        assert ready["progress"]["done"] == ready["progress"]["total"] == ready["chunks"]
+        assert ready["metadata"] == {"year": 2026}
+
+    def test_the_same_bytes_again_are_200(self, api, collection):
+        first = send(api, collection)
+        again = send(api, collection, name="other.md")
+        assert (again.status_code, again.json()["id"]) == (200, first.json()["id"])
+
+    def test_a_kind_that_is_not_supported_is_415(self, api, collection):
+        answer = send(api, collection, name="a.exe")
+        assert (answer.status_code, answer.json()["reason"]) == (415, "unsupported_type")
+
+    def test_too_large_is_413_and_nothing_is_kept(self, api, collection, settings):
+        settings.UPLOAD_LIMIT = 100
+        answer = send(api, collection, content=b"x" * 200_000)
+        assert (answer.status_code, answer.json()["reason"]) == (413, "too_large")
+        assert not Document.objects.exists()
+
+    def test_a_full_disk_is_507(self, api, collection, settings):
+        settings.DISK_RESERVE = 1 << 60
+        assert send(api, collection).status_code == 507
+
+    def test_no_file_is_400(self, api, collection):
+        answer = api.post(f"/api/v1/collections/{collection.pk}/documents/", {}, format="multipart")
+        assert "file" in answer.json()["errors"]
+
+    def test_metadata_must_be_an_object(self, api, collection):
+        assert "metadata" in send(api, collection, metadata="[1]").json()["errors"]
+
+    def test_a_failure_says_why(self, api, collection, work):
+        sent = send(api, collection, name="empty.pdf", content=b"")
+        work()
+        failed = api.get(f"/api/v1/documents/{sent.json()['id']}/").json()
+        assert failed["state"] == "failed"
+        assert failed["failure"]["reason"] == "no_text"
+        assert api.post(f"/api/v1/documents/{sent.json()['id']}/retry/").json()["state"] == "received"
+        assert api.post(f"/api/v1/documents/{sent.json()['id']}/cancel/").json()["state"] == "cancelled"
+
+
+class TestDocuments:
+    def test_list_filters(self, api, collection, work):
+        send(api, collection, tags=["sea"])
+        send(api, collection, name="empty.md", content=b"")
+        work()
+        base = f"/api/v1/collections/{collection.pk}/documents/"
+
+        def titles(query: str) -> list[str]:
+            return [d["title"] for d in api.get(base + query).json()["results"]]
+
+        assert titles("?state=ready") == ["tides"]
+        assert titles("?state=failed") == ["empty"]
+        assert titles("?tag=sea") == ["tides"]
+        assert titles("?q=TID") == ["tides"]
+        assert titles("?language=en") == ["tides"]
+        assert titles("?ordering=title") == ["empty", "tides"]
+        assert api.get(base + "?count=1").json()["count"] == 2
+
+    def test_a_list_has_few_queries(self, api, collection, django_assert_max_num_queries):
+        for n in range(20):
+            send(api, collection, name=f"{n}.md", content=NOTE + bytes([48 + n]))
+        with django_assert_max_num_queries(8):
+            assert len(api.get(f"/api/v1/collections/{collection.pk}/documents/").json()["results"]) == 20
+
+    def test_pages_of_a_list_follow_a_cursor(self, api, collection):
+        for n in range(3):
+            send(api, collection, name=f"{n}.md", content=NOTE + bytes([48 + n]))
+        first = api.get(f"/api/v1/collections/{collection.pk}/documents/?limit=2").json()
+        second = api.get(first["next"]).json()
+        assert [d["title"] for d in first["results"] + second["results"]] == ["2", "1", "0"]
+        assert second["next"] is None
+
+    def test_title_and_tags_can_be_changed(self, api, upload):
+        document = upload("tides.md", NOTE)
+        changed = api.patch(f"/api/v1/documents/{document.pk}/", {"title": "Tides", "tags": ["sea"]})
+        assert (changed.json()["title"], changed.json()["tags"]) == ("Tides", ["sea"])
+
+    def test_chunks_and_file(self, api, upload, work):
+        document = upload("tides.md", NOTE)
+        work()
+        [chunk] = api.get(f"/api/v1/documents/{document.pk}/chunks/").json()["results"]
+        assert "twice a day" in chunk["text"]
+        assert chunk["anchor"]["lines"] is not None
+        file = api.get(f"/api/v1/documents/{document.pk}/file/")
+        assert b"".join(file.streaming_content) == NOTE
+        assert "sandbox" in file["Content-Security-Policy"]
+        assert file["Content-Disposition"].startswith("attachment")
+
+    def test_a_revision_on_its_way_is_shown_beside_the_live_one(self, api, upload, work):
+        document = upload("tides.md", NOTE)
+        work()
+        sent = api.post(
+            f"/api/v1/documents/{document.pk}/revisions/",
+            {"file": SimpleUploadedFile("tides.md", NOTE + b"More.")},
+            format="multipart",
+        )
+        assert sent.status_code == 202
+        assert sent.json()["revision"] == 1
+        assert sent.json()["pending_revision"] == {"number": 2, "state": "received", "filename": "tides.md"}
+        work()
+        after = api.get(f"/api/v1/documents/{document.pk}/").json()
+        assert (after["revision"], after["pending_revision"]) == (2, None)
+
+    def test_delete(self, api, upload):
+        document = upload("tides.md", NOTE)
+        assert api.delete(f"/api/v1/documents/{document.pk}/").status_code == 204
+        assert api.get(f"/api/v1/documents/{document.pk}/").status_code == 404
+
+
+class TestWhoMay:
+    def test_nobody_without_a_token(self, collection):
+        answer = APIClient().get("/api/v1/collections/")
+        assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
+        assert answer.json()["title"] == "Unauthorized"
+
+    def test_a_stranger_finds_what_is_missing(self, charlie, collection, upload):
+        client = client_of(charlie)
+        document = upload("tides.md", NOTE)
+        foreign = client.get(f"/api/v1/documents/{document.pk}/")
+        missing = client.get("/api/v1/documents/00000000-0000-0000-0000-000000000000/")
+        assert foreign.status_code == missing.status_code == 404
+        assert foreign.content == missing.content
+        assert client.get("/api/v1/collections/").json()["results"] == []
+        assert send(client, collection).status_code == 404
+
+    @pytest.mark.parametrize(
+        ("role", "reads", "writes", "manages"),
+        [
+            (Role.VIEWER, 200, 403, 403),
+            (Role.CONTRIBUTOR, 200, 202, 403),
+            (Role.MANAGER, 200, 202, 200),
+        ],
+    )
+    def test_roles(self, bob, collection, role, reads, writes, manages):
+        Membership.objects.create(collection=collection, user=bob, role=role)
+        client = client_of(bob)
+        one = f"/api/v1/collections/{collection.pk}/"
+        assert client.get(one).status_code == reads
+        assert send(client, collection).status_code == writes
+        assert client.patch(one, {"description": "x"}).status_code == manages
+
+    def test_a_group_is_a_member_too(self, bob, collection):
+        from django.contrib.auth.models import Group
+
+        group = Group.objects.create(name="divers")
+        Membership.objects.create(collection=collection, group=group, role=Role.VIEWER)
+        assert client_of(bob).get(f"/api/v1/collections/{collection.pk}/").status_code == 404
+        bob.groups.add(group)
+        assert client_of(bob).get(f"/api/v1/collections/{collection.pk}/").status_code == 200
+
+    def test_scopes_of_a_token(self, alice, collection):
+        reader, writer = client_of(alice, scopes=("read",)), client_of(alice, scopes=("write",))
+        assert send(reader, collection).status_code == 403
+        assert send(writer, collection).status_code == 202
+        assert reader.get("/api/v1/collections/").status_code == 200
+
+    def test_a_token_limited_to_a_collection_sees_only_that(self, alice, collection, space):
+        other = Collection.objects.create(name="Elsewhere", owner=alice, active_space=space)
+        token, secret = AccessToken.objects.issue(alice, "one", scopes=["manage"])
+        token.collections.add(other)
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+        assert [c["name"] for c in client.get("/api/v1/collections/").json()["results"]] == ["Elsewhere"]
+        assert client.get(f"/api/v1/collections/{collection.pk}/").status_code == 404
+        assert client.post("/api/v1/collections/", {"name": "New"}).status_code == 403
+
+    def test_a_revoked_or_expired_token_is_nobody(self, alice, collection):
+        from django.utils import timezone
+
+        token, secret = AccessToken.objects.issue(alice, "old", scopes=["read"])
+        client = APIClient()
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+        assert client.get("/api/v1/collections/").status_code == 200
+        AccessToken.objects.filter(pk=token.pk).update(revoked_at=timezone.now())
+        assert client.get("/api/v1/collections/").status_code == 401
+
+    def test_a_secret_is_not_in_the_database(self, alice):
+        token, secret = AccessToken.objects.issue(alice, "t")
+        assert secret not in json.dumps({f.name: str(getattr(token, f.name)) for f in token._meta.fields})
+
+
+def test_the_schema_is_openapi_3_1(api):
+    schema = api.get("/api/v1/schema/?format=json").json()
+    assert schema["openapi"].startswith("3.1")
+    assert "/api/v1/search/" in schema["paths"]
+    assert api.get("/api/v1/docs/").status_code == 200

@@ -1,0 +1,282 @@
+"""From an upload to a searchable document."""
+
+import uuid
+from datetime import timedelta
+
+import pytest
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import IntegrityError, connection, transaction
+from django.db.models.functions import Now
+
+from kb import ingestion, storing
+from kb.models import Chunk, Collection, Document, Embedding, EmbeddingWork, Revision, RevisionText, State
+from kb.reading.failures import Unreadable
+
+pytestmark = pytest.mark.django_db
+
+TIDES = "# Tides\n\nThe tide turns twice a day.\n\n## Moon\n\nThe moon pulls the sea.\n"
+
+
+def state_of(document: Document) -> str:
+    return Document.objects.with_shown().get(pk=document.pk).state
+
+
+def expire_leases() -> None:
+    past = Now() - timedelta(seconds=1)
+    Revision.objects.filter(lease_token__isnull=False).update(lease_expires_at=past)
+    EmbeddingWork.objects.filter(lease_token__isnull=False).update(lease_expires_at=past)
+
+
+def test_it_becomes_searchable(upload, work):
+    document = upload("tides.md", TIDES, title="Tides", tags=["sea", "sea", " moon "])
+    assert state_of(document) == State.RECEIVED
+    work()
+    document.refresh_from_db()
+    assert state_of(document) == State.READY
+    assert document.tags == ["sea", "moon"]
+    chunks = list(document.live_revision.chunks.all())
+    assert [chunk.ordinal for chunk in chunks] == list(range(len(chunks)))
+    text = RevisionText.objects.get(revision=document.live_revision).text
+    assert all(text[chunk.start : chunk.end] == chunk.text for chunk in chunks)
+    assert Embedding.objects.filter(revision=document.live_revision).count() == len(chunks)
+    assert not EmbeddingWork.objects.exists()
+
+
+def test_the_file_is_kept_as_it_came(upload):
+    revision = upload("tides.md", TIDES).newest
+    with default_storage.open(revision.file.name) as stored:
+        assert stored.read() == TIDES.encode()
+    assert "tides" not in revision.file.name
+
+
+def test_the_same_bytes_are_one_document(upload, collection, alice):
+    first = upload("tides.md", TIDES)
+    receipt = ingestion.receive(collection, ContentFile(TIDES.encode()), "copy.md", user=alice)
+    assert (receipt.document, receipt.created) == (first, False)
+
+
+def test_the_same_bytes_elsewhere_are_another_document(upload, alice, space):
+    other = Collection.objects.create(name="Elsewhere", owner=alice, active_space=space)
+    assert upload("tides.md", TIDES).pk != upload("tides.md", TIDES, into=other).pk
+
+
+def test_an_unknown_kind_of_file_is_refused_at_the_door(upload):
+    with pytest.raises(Unreadable, match=r"tides\.exe"):
+        upload("tides.exe", b"MZ")
+    assert not Document.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("filename", "content", "reason"),
+    [
+        ("empty.md", b"", "no_text"),
+        ("blank.txt", b" \n\n ", "no_text"),
+        ("photo.docx", b"\xff\xd8\xff\xe0 a JPEG", "type_mismatch"),
+        ("nul.md", b"# Title\n\x00\n", "type_mismatch"),
+        ("broken.pdf", b"%PDF-1.7\nnothing more", "malformed"),
+    ],
+)
+def test_a_bad_file_fails_with_its_reason_and_harms_no_other(upload, work, filename, content, reason):
+    bad, good = upload(filename, content), upload("tides.md", TIDES)
+    work()
+    failed = bad.newest
+    assert (failed.state, failed.reason) == (State.FAILED, reason)
+    assert failed.detail.endswith((".", ")"))
+    assert failed.attempts == 1
+    assert state_of(good) == State.READY
+
+
+def test_a_nasty_name_is_only_a_name(upload, work):
+    document = upload("../../etc/🌊 tides\u202e.md", TIDES)
+    assert document.newest.filename == "🌊 tides.md"
+    work()
+    assert state_of(document) == State.READY
+
+
+def test_an_abandoned_file_is_read_again(upload, work):
+    document = upload("tides.md", TIDES)
+    assert ingestion._claim_reading() is not None
+    assert ingestion._claim_reading() is None
+    expire_leases()
+    work()
+    assert state_of(document) == State.READY
+    assert document.newest.attempts == 2
+
+
+def test_three_abandoned_attempts_are_enough(upload):
+    document = upload("tides.md", TIDES)
+    for _attempt in range(3):
+        assert ingestion._claim_reading() is not None
+        expire_leases()
+    assert ingestion._claim_reading() is None
+    ingestion.sweep()
+    assert document.newest.reason == "reader_crashed"
+
+
+def test_whoever_lost_the_lease_writes_nothing(upload, work):
+    document = upload("tides.md", TIDES)
+    late = ingestion._claim_reading()
+    expire_leases()
+    work()
+    with pytest.raises(ingestion.LeaseLost):
+        ingestion._read(late)
+    assert Chunk.objects.filter(revision=document.newest).count() == Embedding.objects.count()
+    assert state_of(document) == State.READY
+
+
+def test_abandoned_chunks_are_embedded_once(upload, work, space):
+    document = upload("tides.md", TIDES)
+    ingestion.read_next()
+    late = uuid.uuid4()
+    claimed = storing.claim_work(space.pk, late, 10_000)
+    assert claimed
+    assert not storing.claim_work(space.pk, uuid.uuid4(), 10_000)
+    expire_leases()
+    work()
+    vectors = ingestion.serving.server().encode_passages([one.text for one in claimed])
+    storing.write_embeddings(space.pk, late, claimed, vectors)
+    assert Embedding.objects.filter(revision=document.newest).count() == len(claimed)
+
+
+def test_a_complete_revision_nobody_published_is_published_by_the_sweep(upload, space):
+    document = upload("tides.md", TIDES)
+    ingestion.read_next()
+    token = uuid.uuid4()
+    claimed = storing.claim_work(space.pk, token, 10_000)
+    vectors = ingestion.serving.server().encode_passages([one.text for one in claimed])
+    storing.write_embeddings(space.pk, token, claimed, vectors)
+    assert state_of(document) == State.EMBEDDING
+    ingestion.sweep()
+    assert state_of(document) == State.READY
+
+
+def test_nothing_is_published_before_its_last_embedding(upload, space):
+    document = upload("tides.md", TIDES)
+    ingestion.read_next()
+    assert not ingestion.publish(document.newest.pk)
+    assert state_of(document) == State.EMBEDDING
+
+
+def test_owners_take_turns_by_tokens(upload, bob, space):
+    for n in range(4):
+        upload(f"{n}.md", f"# Notes {n}\n\n" + f"word{n} " * 150)
+    upload("one.md", "# One\n\nA single small file.", user=bob)
+    while ingestion.read_next():
+        pass
+    first = storing.claim_work(space.pk, uuid.uuid4(), 300)
+    assert bob.pk in set(EmbeddingWork.objects.filter(lease_token__isnull=False).values_list("owner", flat=True))
+    assert len(first) < EmbeddingWork.objects.count()
+
+
+def test_a_new_revision_takes_over_when_it_is_ready(upload, work, alice):
+    document = upload("tides.md", TIDES)
+    work()
+    document.refresh_from_db()
+    before = document.live_revision
+    ingestion.receive_revision(document, ContentFile(TIDES.replace("twice", "often").encode()), "tides.md", user=alice)
+    document.refresh_from_db()
+    assert document.live_revision == before
+    work()
+    document.refresh_from_db()
+    assert document.live_revision.number == 2
+    assert not Embedding.objects.filter(revision=before).exists()
+    assert Chunk.objects.filter(revision=before).exists()
+
+
+def test_only_what_changed_is_encoded_again(upload, alice, work):
+    document = upload("tides.md", TIDES)
+    work()
+    changed = TIDES.replace("pulls", "draws")
+    ingestion.receive_revision(document, ContentFile(changed.encode()), "tides.md", user=alice)
+    ingestion.read_next()
+    fresh = document.newest.chunks.count()
+    assert 0 < EmbeddingWork.objects.count() < fresh
+
+
+def test_a_failed_revision_leaves_the_live_one_serving(upload, work, alice):
+    document = upload("tides.md", TIDES)
+    work()
+    ingestion.receive_revision(document, ContentFile(b""), "tides.md", user=alice)
+    work()
+    document.refresh_from_db()
+    assert (document.shown.number, document.newest.state) == (1, State.FAILED)
+
+
+def test_cancel_and_retry(upload, work):
+    document = upload("tides.md", TIDES)
+    ingestion.read_next()
+    assert ingestion.cancel(document)
+    work()
+    assert state_of(document) == State.CANCELLED
+    assert not EmbeddingWork.objects.exists()
+    assert ingestion.retry(document)
+    work()
+    assert state_of(document) == State.READY
+    assert not ingestion.retry(document)
+
+
+def test_reindexing_makes_a_revision_of_the_same_file(upload, work):
+    document = upload("tides.md", TIDES)
+    work()
+    assert ingestion.reindex(document)
+    work()
+    document.refresh_from_db()
+    assert (document.live_revision.number, state_of(document)) == (2, State.READY)
+
+
+def test_removal_leaves_nothing(upload, work, django_capture_on_commit_callbacks):
+    document = upload("tides.md", TIDES)
+    work()
+    name = document.newest.file.name
+    with django_capture_on_commit_callbacks(execute=True):
+        ingestion.remove(Document.objects.filter(pk=document.pk))
+    for model in (Document, Revision, RevisionText, Chunk, Embedding, EmbeddingWork):
+        assert not model.objects.exists(), model
+    assert not default_storage.exists(name)
+
+
+def test_removing_a_collection_leaves_nothing(upload, work, collection, django_capture_on_commit_callbacks):
+    upload("tides.md", TIDES)
+    work()
+    ingestion.sweep()
+    assert collection.language_means.exists()
+    with django_capture_on_commit_callbacks(execute=True):
+        ingestion.remove_collection(collection)
+    for model in (Collection, Document, Chunk, Embedding):
+        assert not model.objects.exists(), model
+
+
+def test_the_means_follow_the_documents(upload, work, collection):
+    document = upload("tides.md", TIDES)
+    work()
+    ingestion.sweep()
+    means = collection.language_means
+    assert sum(means.values_list("passages", flat=True)) == Embedding.objects.count()
+    ingestion.remove(Document.objects.filter(pk=document.pk))
+    ingestion.sweep()
+    assert not means.exists()
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"state": "nonsense"},
+        {"state": State.FAILED, "reason": ""},
+        {"state": State.READY},
+        {"attempts": 4},
+        {"lease_token": uuid.uuid4()},
+    ],
+)
+def test_the_database_refuses_what_cannot_be(upload, columns):
+    document = upload("tides.md", TIDES)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Revision.objects.filter(document=document).update(**columns)
+
+
+def test_the_index_of_the_space_is_partial_and_at_its_size(space):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = %s", [f"embedding_hnsw_{space.pk.hex}"])
+        (definition,) = cursor.fetchone()
+    assert f"halfvec({space.dimensions})" in definition
+    assert str(space.pk) in definition
