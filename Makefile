@@ -20,7 +20,7 @@ FONTS := fonts-noto-cjk fonts-noto-core
 # What the settings ask of a production server; the checks below open no connection to these.
 DEPLOYED := SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
 	DATABASE_URL=postgresql://concordance@localhost/concordance REDIS_URL=redis://localhost:6379/0 \
-	PUBLIC_URL=https://concordance.example EMBEDDING_MODEL=hashing
+	PUBLIC_URL=https://concordance.example EMBEDDING_MODEL=hashing KB_DATA_DIR=$(VENV)/checked
 
 .PHONY: run test browser clean
 
@@ -28,6 +28,7 @@ run: $(VENV)/installed
 	@exec $(BIN)/python manage.py up --host $(HOST) --port $(PORT) $(if $(filter-out 0,$(DEMO)),--demo)
 
 test: $(VENV)/installed-for-tests browser
+	@mkdir -p $(VENV)/checked/incoming
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(DEPLOYED) $(BIN)/python manage.py translations compile

@@ -9,7 +9,12 @@ BUNDLED = "bundled"
 
 def default_model() -> str:
     """Qwen3-Embedding-4B where there is a CUDA device and a PyTorch that can use it, else the bundled encoder."""
-    return QWEN if _torch_has_cuda() and _cuda_devices() else BUNDLED
+    return QWEN if default_device() == "cuda" else BUNDLED
+
+
+def default_device() -> str:
+    """`cuda` where there is such a device and a PyTorch that can use it, else `cpu`."""
+    return "cuda" if _torch_has_cuda() and _cuda_devices() else "cpu"
 
 
 def _torch_has_cuda() -> bool:

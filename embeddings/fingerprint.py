@@ -56,7 +56,7 @@ def of_folder(folder: Path, *, dimensions: int | None = None, dtype: str | None 
 
 def default_device() -> str:
     """Where a model runs unless told otherwise, found without torch: every process must say the same of a space."""
-    return "cuda" if devices.default_model() == devices.QWEN else "cpu"
+    return devices.default_device()
 
 
 def dtype_on(device: str) -> str:

@@ -1,16 +1,17 @@
 """Space: which encoder, set up how. Embeddings of different spaces are never compared."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class Space(models.Model):
     """An embedding space. Its fingerprint covers everything that changes the numbers an encoder gives."""
 
     id = models.UUIDField(primary_key=True, editable=False, help_text="Made from the fingerprint: `spaces.identity`.")
-    name = models.CharField(max_length=200, unique=True)
+    name = models.CharField(_("name"), max_length=200, unique=True)
     model = models.CharField(max_length=300, help_text="A hub name, a folder, or 'bundled'.")
     fingerprint = models.CharField(max_length=64, unique=True)
-    dimensions = models.PositiveSmallIntegerField()
+    dimensions = models.PositiveSmallIntegerField(_("dimensions"))
     dtype = models.CharField(max_length=20)
     pooling = models.CharField(max_length=20)
     query_prompt = models.TextField(blank=True)
@@ -19,6 +20,8 @@ class Space(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
+        verbose_name = _("space")
+        verbose_name_plural = _("spaces")
         ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(

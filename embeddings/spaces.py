@@ -47,9 +47,9 @@ def load_encoder() -> Encoder:
     """The configured encoder itself. Only the process that serves encodings calls this: it loads torch."""
     if settings.EMBEDDING_MODEL == HASHING:
         return hashing.HashingEncoder(settings.EMBEDDING_DIMENSIONS or hashing.DIMENSIONS)
-    from embeddings import local  # the only door to torch
+    from embeddings.local import LocalEncoder  # the only door to torch
 
-    return local.LocalEncoder(folder(), dimensions=settings.EMBEDDING_DIMENSIONS)
+    return LocalEncoder(folder(), dimensions=settings.EMBEDDING_DIMENSIONS)
 
 
 def identity() -> uuid.UUID:

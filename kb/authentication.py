@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
 
@@ -57,3 +58,13 @@ def _implied(scopes: list[str]) -> set[str]:
     order = AccessToken.SCOPES
     highest = max((order.index(scope) for scope in scopes), default=-1)
     return set(order[: highest + 1])
+
+
+class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    """How the OpenAPI document describes the tokens."""
+
+    target_class = TokenAuthentication
+    name = "token"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer"}

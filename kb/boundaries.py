@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from functools import cache
+from itertools import takewhile
 
 import budoux
 import regex
@@ -73,7 +74,7 @@ def is_between_characters(text: str, at: int) -> bool:
     """Whether a cut here leaves every character whole: letter and accents, an emoji of several, a flag."""
     if at <= 0 or at >= len(text) or _PLAIN.fullmatch(text, at - 1, at + 1):
         return True
-    return _character_before(text, max(0, at - _CHARACTER_MOST), at) == at
+    return at in _character_ends(text, max(0, at - _CHARACTER_MOST), at)
 
 
 def _sentence_ends(text: str, start: int, end: int, *, language: str) -> Iterator[int]:
@@ -118,9 +119,11 @@ def _parser(name: str) -> budoux.parser.Parser:
 
 def _character_before(text: str, start: int, limit: int) -> int:
     """The last end of a character in (start, limit]; `limit` where there is none: it has to be cut somewhere."""
-    last = 0
-    for character in _CHARACTER.finditer(text, max(start, limit - _CHARACTER_MOST)):
-        if character.end() >= limit:
-            return last if last and character.end() > limit else limit
-        last = character.end()
-    return limit
+    ends = _character_ends(text, max(start, limit - _CHARACTER_MOST), limit)
+    return ends[-1] if ends else limit
+
+
+def _character_ends(text: str, start: int, limit: int) -> list[int]:
+    """The ends in (start, limit] of the characters from `start` on."""
+    ends = (character.end() for character in _CHARACTER.finditer(text, start))
+    return list(takewhile(lambda end: end <= limit, ends))

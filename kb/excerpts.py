@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from django.db.models import F, Value
@@ -62,7 +63,7 @@ def of(revision: Revision, passage: tuple[int, int] | None, *, part: int | None 
     stored = RevisionText.objects.filter(revision=revision).annotate(length=Length("text")).defer("text").first()
     if stored is None:
         return None
-    length: int = stored.length  # type: ignore[attr-defined]
+    length: int = stored.length
     if passage and not 0 <= passage[0] < passage[1] <= length:
         passage = None
     parts = 1 if length <= WHOLE else -(-length // PART)
@@ -111,7 +112,7 @@ def _runs(text: str, start: int, stored: RevisionText, *, cuts: Sequence[int]) -
     ordered = sorted(borders)
     runs: list[Run] = []
     level, until = 0, start
-    for at, following in zip(ordered, ordered[1:], strict=False):
+    for at, following in pairwise(ordered):
         if at in levels:
             level, until = levels[at], heading_ends[at]
         runs.append(Run(text[at - start : following - start], at, level if at < until else 0, pages.get(at)))

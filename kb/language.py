@@ -69,7 +69,13 @@ _KANA_SHARE = 0.1
 """Japanese has this much kana among its letters at least; Chinese that quotes some has less."""
 
 _SCRIPTS = ("Latin", "Han", "Hiragana", "Katakana", *_OF_SCRIPT, *_SHARED)
-_RUNS = regex.compile("|".join(rf"(?P<{script}>[\p{{{script}}}&&[\p{{L}}\p{{M}}]]+)" for script in _SCRIPTS), regex.V1)
+_LENGTH_MARKS = {"Katakana": "ー", "Han": "々〆"}  # letters that Unicode counts to no script
+_RUNS = regex.compile(
+    "|".join(
+        rf"(?P<{script}>[[\p{{{script}}}&&[\p{{L}}\p{{M}}]]{_LENGTH_MARKS.get(script, '')}]+)" for script in _SCRIPTS
+    ),
+    regex.V1,
+)
 
 
 def identify(text: str) -> str:

@@ -223,8 +223,8 @@ WITH due AS MATERIALIZED (
   SELECT id FROM (SELECT id, sum(tokens) OVER (ORDER BY turn, id) - tokens AS before FROM due) sized
   WHERE before < %(tokens)s
 ), claimed AS (
-  UPDATE kb_embeddingwork SET lease_token = %(token)s, lease_expires_at = statement_timestamp() + make_interval(secs => %(lease)s),
-    attempts = attempts + 1
+  UPDATE kb_embeddingwork SET lease_token = %(token)s, attempts = attempts + 1,
+    lease_expires_at = statement_timestamp() + make_interval(secs => %(lease)s)
   WHERE id IN (SELECT id FROM unit) RETURNING chunk_id
 )
 SELECT chunk.id, chunk.revision_id, d.collection_id, chunk.language, chunk.text

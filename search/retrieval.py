@@ -131,7 +131,8 @@ def _means(inside: QuerySet[Collection], space: Space) -> centring.Means | None:
 def _centred(embedding: Embeddings, text: str, means: centring.Means | None) -> Embeddings:
     if means is None:
         return embedding
-    return means.centre(embedding[None, :], [language.identify(text)])[0]
+    centred: Embeddings = means.centre(embedding[None, :], [language.identify(text)])[0]
+    return centred
 
 
 # --- Candidates ---

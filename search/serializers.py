@@ -36,8 +36,13 @@ class QuerySerializer(Strict):
         """The checked query."""
         given = dict(self.validated_data)
         text, cursor = given.pop("query"), given.pop("cursor", None)
-        values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
+        values: dict[str, Any] = {name: _fixed(value) for name, value in given.items()}
         return Query(text, offset=min(int(cursor or 0), DEEPEST), **values)
+
+
+def _fixed(value: Any) -> Any:
+    """Lists as tuples: a query does not change once it is made."""
+    return tuple(value) if isinstance(value, list) else value
 
 
 class BoxSerializer(serializers.Serializer):  # type: ignore[type-arg]

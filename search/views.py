@@ -1,7 +1,6 @@
 """The search page: a question, and the passages that answer it."""
 
 from dataclasses import dataclass
-from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
@@ -66,7 +65,7 @@ class _Pages:
     def _address(self, number: int) -> str:
         asked = self.request.GET.copy()
         asked["page"] = str(number)
-        return f"?{urlencode(asked.lists(), doseq=True)}"
+        return f"?{asked.urlencode()}"
 
 
 def _query(request: HttpRequest, page: int) -> Query:

@@ -90,6 +90,10 @@ def test_the_image_runs_the_web_server_by_itself() -> None:
     assert json.loads(command) == _in_a_container(processes.web(host=EVERYWHERE, port=8000))
 
 
+def test_the_image_has_the_translations() -> None:
+    assert f"python manage.py {' '.join(processes.COMPILE_TRANSLATIONS)}" in (REPOSITORY / "Dockerfile").read_text()
+
+
 def test_every_volume_is_declared(services: dict[str, Any]) -> None:
     used = {mount.partition(":")[0] for service in services.values() for mount in service.get("volumes", [])}
     assert used == set(_load(FILE.read_text())["volumes"])

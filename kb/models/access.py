@@ -33,13 +33,21 @@ class Role(models.TextChoices):
 class Membership(models.Model):
     """A grant: one person or one group has one role in one collection."""
 
-    collection = models.ForeignKey("kb.Collection", models.CASCADE, related_name="memberships")
-    user = models.ForeignKey(User, models.CASCADE, null=True, blank=True, related_name="memberships")
-    group = models.ForeignKey(Group, models.CASCADE, null=True, blank=True, related_name="memberships")
-    role = models.CharField(max_length=20, choices=Role)
-    created_at = models.DateTimeField(auto_now_add=True)
+    collection = models.ForeignKey(
+        "kb.Collection", models.CASCADE, related_name="memberships", verbose_name=_("collection")
+    )
+    user = models.ForeignKey(
+        User, models.CASCADE, null=True, blank=True, related_name="memberships", verbose_name=_("user")
+    )
+    group = models.ForeignKey(
+        Group, models.CASCADE, null=True, blank=True, related_name="memberships", verbose_name=_("group")
+    )
+    role = models.CharField(_("role"), max_length=20, choices=Role)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
 
     class Meta:
+        verbose_name = _("membership")
+        verbose_name_plural = _("memberships")
         constraints = [
             models.CheckConstraint(
                 condition=Q(user__isnull=True) ^ Q(group__isnull=True), name="membership_of_user_or_group"
@@ -73,10 +81,9 @@ class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
         secret: str = "",
     ) -> tuple["AccessToken", str]:
         """A new token and its secret, which is stored nowhere and cannot be shown again."""
-        secret = secret or f"ccd_{secrets.token_urlsafe(32)}"
-        token = self.create(
-            user=user, name=name, scopes=list(scopes), expires_at=expires_at, prefix=secret[:8], digest=_digest(secret)
-        )
+        token = AccessToken(user=user, name=name, scopes=list(scopes), expires_at=expires_at)
+        secret = token.give_secret(secret)
+        token.save(force_insert=True)
         return token, secret
 
 
@@ -86,22 +93,27 @@ class AccessToken(models.Model):
     SCOPES = ("read", "write", "manage")
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    user = models.ForeignKey(User, models.CASCADE, related_name="access_tokens")
-    name = models.CharField(max_length=100)
+    user = models.ForeignKey(User, models.CASCADE, related_name="access_tokens", verbose_name=_("user"))
+    name = models.CharField(_("name"), max_length=100)
     prefix = models.CharField(max_length=8, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
-    scopes = ArrayField(models.CharField(max_length=10), help_text=_("read, write, manage"))
+    scopes = ArrayField(models.CharField(max_length=10), verbose_name=_("scopes"), help_text=_("read, write, manage"))
     collections = models.ManyToManyField(
-        "kb.Collection", blank=True, help_text=_("Only these collections; none chosen means all the person may see.")
+        "kb.Collection",
+        blank=True,
+        verbose_name=_("collections"),
+        help_text=_("Only these collections; none chosen means all the person may see."),
     )
-    created_at = models.DateTimeField(auto_now_add=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
-    revoked_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    last_used_at = models.DateTimeField(_("last used"), null=True, blank=True, editable=False)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
 
     objects = AccessTokenQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("access token")
+        verbose_name_plural = _("access tokens")
         ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(
@@ -111,6 +123,12 @@ class AccessToken(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    def give_secret(self, secret: str = "") -> str:
+        """Put a secret on a token that is not saved yet, a random one if none is given. Returns it."""
+        secret = secret or f"ccd_{secrets.token_urlsafe(32)}"
+        self.prefix, self.digest = secret[:8], _digest(secret)
+        return secret
 
     def touch(self) -> None:
         """Note the use, at most once a minute: a busy program should not write a row with every request."""

@@ -9,6 +9,7 @@ from django.contrib.postgres.indexes import GinIndex
 from django.contrib.postgres.search import SearchVectorField
 from django.db import models
 from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
 
 from kb.models.access import User
 from kb.models.revision import Revision
@@ -44,21 +45,23 @@ class Chunk(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     revision = models.ForeignKey(Revision, models.DO_NOTHING, db_constraint=False, related_name="chunks")
-    ordinal = models.PositiveIntegerField()
+    ordinal = models.PositiveIntegerField(_("ordinal"))
     start = models.PositiveIntegerField()
     end = models.PositiveIntegerField()
-    text = models.TextField()
+    text = models.TextField(_("text"))
     heading_path = ArrayField(models.TextField(), default=list)
     kind = models.CharField(max_length=10)
     anchor = models.JSONField()
-    language = models.CharField(max_length=8)
-    tokens = models.PositiveIntegerField()
+    language = models.CharField(_("language"), max_length=8)
+    tokens = models.PositiveIntegerField(_("tokens"))
     content_hash = models.CharField(max_length=64)
     lexemes = SearchVectorField(help_text="Written by `kb.lexemes`, in its own segmentation.")
 
     objects = ChunkQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("chunk")
+        verbose_name_plural = _("chunks")
         ordering = ["ordinal"]
         constraints = [
             models.UniqueConstraint(fields=["revision", "ordinal"], name="chunk_ordinal_once"),

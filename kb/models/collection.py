@@ -72,7 +72,7 @@ class Collection(models.Model):
     slug = models.SlugField(max_length=80, unique=True, allow_unicode=True)
     name = models.CharField(_("name"), max_length=200)
     description = models.TextField(_("description"), blank=True)
-    owner = models.ForeignKey(User, models.PROTECT, related_name="collections")
+    owner = models.ForeignKey(User, models.PROTECT, related_name="collections", verbose_name=_("owner"))
     instruction_domain = models.CharField(_("domain"), max_length=20, choices=Domain, default=Domain.GENERAL)
     chunk_target = models.PositiveSmallIntegerField(
         _("passage size"), default=256, help_text=_("Tokens a passage should have.")
@@ -80,15 +80,17 @@ class Collection(models.Model):
     chunk_maximum = models.PositiveSmallIntegerField(
         _("largest passage"), default=448, help_text=_("Tokens a passage may have at most.")
     )
-    active_space = models.ForeignKey(Space, models.PROTECT, related_name="active_in")
+    active_space = models.ForeignKey(Space, models.PROTECT, related_name="active_in", verbose_name=_("active space"))
     building_space = models.ForeignKey(Space, models.PROTECT, null=True, blank=True, related_name="building_in")
     means_due = models.BooleanField(default=False, editable=False)
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = CollectionQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("collection")
+        verbose_name_plural = _("collections")
         ordering = ["name", "id"]
         constraints = [
             models.CheckConstraint(condition=Q(instruction_domain__in=Domain.values), name="collection_domain_known"),

@@ -92,12 +92,14 @@ class Document(models.Model):
         "kb.Revision", models.DO_NOTHING, db_constraint=False, null=True, blank=True, related_name="live_for"
     )
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
     objects = DocumentQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("document")
+        verbose_name_plural = _("documents")
         ordering = ["-created_at", "-id"]
         indexes = [
             models.Index(fields=["collection", "-created_at", "-id"], name="document_newest_first"),

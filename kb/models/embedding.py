@@ -3,6 +3,7 @@
 from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
 from pgvector.django import HalfVectorField, VectorField
 
 from embeddings.models import Space
@@ -45,14 +46,16 @@ class EmbeddingWork(models.Model):
     chunk = models.ForeignKey(Chunk, models.DO_NOTHING, db_constraint=False, related_name="+")
     space = models.ForeignKey(Space, models.DO_NOTHING, related_name="+")
     owner = models.ForeignKey(User, models.DO_NOTHING, db_constraint=False, null=True, db_index=False, related_name="+")
-    turn = models.BigIntegerField()
-    tokens = models.PositiveIntegerField()
-    attempts = models.PositiveSmallIntegerField(default=0)
+    turn = models.BigIntegerField(_("turn"))
+    tokens = models.PositiveIntegerField(_("tokens"))
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(db_default=Now())
     lease_token = models.UUIDField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
+        verbose_name = _("embedding work")
+        verbose_name_plural = _("embedding work")
         constraints = [
             models.UniqueConstraint(fields=["chunk", "space"], name="work_once_a_chunk_and_space"),
             models.CheckConstraint(
@@ -83,14 +86,16 @@ class LanguageMean(models.Model):
 
     collection = models.ForeignKey(Collection, models.CASCADE, related_name="language_means")
     space = models.ForeignKey(Space, models.CASCADE, related_name="+")
-    language = models.CharField(max_length=8)
-    passages = models.PositiveIntegerField()
+    language = models.CharField(_("language"), max_length=8)
+    passages = models.PositiveIntegerField(_("passages"))
     mean = VectorField()
     updated_at = models.DateTimeField(db_default=Now())
 
     objects = LanguageMeanQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("mean of a language")
+        verbose_name_plural = _("means of languages")
         constraints = [
             models.UniqueConstraint(fields=["collection", "space", "language"], name="mean_once_a_language"),
             models.CheckConstraint(condition=Q(passages__gt=0), name="mean_of_passages"),

@@ -28,7 +28,6 @@ class State(models.TextChoices):
     CANCELLED = "cancelled", _("Cancelled")
 
 
-
 class RevisionQuerySet(models.QuerySet["Revision"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """Revisions of the documents this person may see."""
@@ -46,25 +45,25 @@ class Revision(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     document = models.ForeignKey(Document, models.DO_NOTHING, db_constraint=False, related_name="revisions")
-    number = models.PositiveIntegerField()
+    number = models.PositiveIntegerField(_("number"))
     file = models.FileField(max_length=200)
-    filename = models.CharField(max_length=255)
-    media_type = models.CharField(max_length=100)
-    size = models.PositiveBigIntegerField()
+    filename = models.CharField(_("file name"), max_length=255)
+    media_type = models.CharField(_("media type"), max_length=100)
+    size = models.PositiveBigIntegerField(_("size"))
     sha256 = models.CharField(max_length=64, db_index=True)
     uploaded_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(_("uploaded"), auto_now_add=True)
 
-    state = models.CharField(max_length=20, choices=State, default=State.RECEIVED)
-    reason = models.CharField(max_length=40, blank=True)
-    detail = models.TextField(blank=True)
+    state = models.CharField(_("state"), max_length=20, choices=State, default=State.RECEIVED)
+    reason = models.CharField(_("reason"), max_length=40, blank=True)
+    detail = models.TextField(_("what happened"), blank=True)
     warnings = models.JSONField(default=list, blank=True)
     reader = models.CharField(max_length=60, blank=True)
-    language = models.CharField(max_length=8, blank=True)
-    pages = models.PositiveIntegerField(null=True, blank=True)
+    language = models.CharField(_("language"), max_length=8, blank=True)
+    pages = models.PositiveIntegerField(_("pages"), null=True, blank=True)
     progress_done = models.PositiveIntegerField(default=0)
     progress_total = models.PositiveIntegerField(default=0)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
     next_attempt_at = models.DateTimeField(db_default=Now())
     lease_token = models.UUIDField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
@@ -73,6 +72,8 @@ class Revision(models.Model):
     objects = RevisionQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("revision")
+        verbose_name_plural = _("revisions")
         ordering = ["-number"]
         constraints = [
             models.UniqueConstraint(fields=["document", "number"], name="revision_number_once"),

@@ -2,7 +2,8 @@
 
 A filter of system calls (seccomp) takes away sockets, new processes and signals to others. The usual means do less:
 RLIMIT_NPROC counts all processes of a user and does not hold root at all, and a network namespace needs privileges
-or a kernel setting. On a processor whose call numbers are not listed here the filter is left out; the rest stands.
+or a kernel setting. Where the kernel takes no such filter, or the call numbers of the processor are not listed here,
+it is left out; the rest stands.
 """
 
 import ctypes

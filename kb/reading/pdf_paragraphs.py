@@ -12,6 +12,9 @@ from kb.reading.pdf_lines import Line
 _GAP = 1.3
 """Lines further apart than this many times the usual distance are of two paragraphs."""
 
+_WIDEST = 2.0
+"""The widest usual distance, in font heights: double spacing. On a page of few lines the gaps are the usual."""
+
 _OTHER_FONT = 1.4
 """Fonts that differ in height by more are of two paragraphs. Less is common within one, in Chinese beside Latin."""
 
@@ -72,7 +75,8 @@ class _Page:
         """Whether a new paragraph begins with this line."""
         last = group[-1]
         distance = line.baseline - last.baseline
-        if distance < 0.2 * last.height or distance > _GAP * max(self._distance, last.height):
+        usual = min(max(self._distance, last.height), _WIDEST * last.height)
+        if distance < 0.2 * last.height or distance > _GAP * usual:
             return True
         if max(line.height, last.height) > _OTHER_FONT * min(line.height, last.height):
             return True

@@ -21,6 +21,7 @@ ONE_THREAD: Mapping[str, str] = {
 
 # Commands of manage.py, run to their end before the processes start, or when the site answers.
 PREPARE = ("prepare", "--quiet")
+COMPILE_TRANSLATIONS = ("translations", "compile")
 COLLECT_STATIC = ("collectstatic", "--noinput", "--verbosity", "0")
 LOAD_DEMONSTRATION = ("demo",)
 

@@ -113,13 +113,14 @@ def _start(options: argparse.Namespace, folder: Folder, supervisor: Supervisor) 
     account = _prepare(folder, supervisor)
     if account:  # at once: if anything goes wrong after this, nobody will be told again
         _announce_administrator(account)
+    _attempt_step(*processes.COMPILE_TRANSLATIONS, folder=folder, supervisor=supervisor)
     _run_step(*processes.COLLECT_STATIC, folder=folder, supervisor=supervisor)
     for each in _programs(options, folder):
         supervisor.start(each)
     _await_site(options, folder, supervisor)
     _announce_address(options, folder)
     if options.demo:
-        _load_demonstration(folder, supervisor)
+        _attempt_step(*processes.LOAD_DEMONSTRATION, folder=folder, supervisor=supervisor)
 
 
 def _surroundings(host: str, folder: Folder) -> Mapping[str, str]:
@@ -238,11 +239,12 @@ def _announce_address(options: argparse.Namespace, folder: Folder) -> None:
     print("  stop           Ctrl-C\n", flush=True)
 
 
-def _load_demonstration(folder: Folder, supervisor: Supervisor) -> None:
+def _attempt_step(*arguments: str, folder: Folder, supervisor: Supervisor) -> None:
+    """Run a command whose failure leaves the product usable."""
     try:
-        _run_step(*processes.LOAD_DEMONSTRATION, folder=folder, supervisor=supervisor)
+        _run_step(*arguments, folder=folder, supervisor=supervisor)
     except Refusal as refusal:
-        log.warning("the demonstration corpus could not be loaded: %s", refusal)
+        log.warning("`manage.py %s` failed, and is left out: %s", arguments[0], refusal)
 
 
 def _stop(folder: Folder, supervisor: Supervisor) -> None:

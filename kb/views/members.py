@@ -45,7 +45,5 @@ def remove(request: HttpRequest, slug: str, membership_id: int) -> HttpResponse:
     collection = access.managed_collection(request, slug)
     membership = get_object_or_404(collection.memberships.select_related("user", "group"), pk=membership_id)
     membership.delete()
-    messages.success(
-        request, _("%(name)s is no longer a member.") % {"name": membership.user or membership.group}
-    )
+    messages.success(request, _("%(name)s is no longer a member.") % {"name": membership.user or membership.group})
     return redirect("collections" if not access.may_manage(request, collection) else "collection_settings", slug)

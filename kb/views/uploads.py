@@ -5,8 +5,8 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.core.files.uploadedfile import TemporaryUploadedFile
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
@@ -16,7 +16,7 @@ from kb.ingestion import Receipt
 from kb.reading.failures import Reason, Unreadable
 from kb.views import access, returning
 
-Receive = Callable[[UploadedFile], Receipt]
+Receive = Callable[[TemporaryUploadedFile], Receipt]
 Outcome = Receipt | Unreadable
 
 
@@ -26,7 +26,7 @@ def add(request: HttpRequest, slug: str) -> HttpResponseBase:
     """Receive files into a collection."""
     collection = access.writable_collection(request, slug)
 
-    def receive(file: UploadedFile) -> Receipt:
+    def receive(file: TemporaryUploadedFile) -> Receipt:
         return ingestion.receive(collection, file, file.name or "", user=access.person(request))
 
     return _answer(request, list(_received(request, receive)), collection.get_absolute_url())
@@ -38,7 +38,7 @@ def revise(request: HttpRequest, document_id: UUID) -> HttpResponseBase:
     """Receive a newer file of a document."""
     document = access.writable_document(request, document_id)
 
-    def receive(file: UploadedFile) -> Receipt:
+    def receive(file: TemporaryUploadedFile) -> Receipt:
         return ingestion.receive_revision(document, file, file.name or "", user=access.person(request))
 
     return _answer(request, list(_received(request, receive)), document.get_absolute_url())

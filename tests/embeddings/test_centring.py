@@ -6,6 +6,12 @@ import pytest
 from embeddings import centring
 
 
+def means_of(counted: list[tuple[str, int, np.ndarray]]) -> centring.Means:
+    found = centring.means([(language, n, mean.astype(np.float32)) for language, n, mean in counted])
+    assert found is not None
+    return found
+
+
 def unit(*numbers: float) -> np.ndarray:
     vector = np.array(numbers, dtype=np.float32)
     return vector / np.linalg.norm(vector)
@@ -22,7 +28,7 @@ def test_it_finds_the_same_topic_in_the_other_language():
     topics = rng.normal(size=(40, 32)).astype(np.float32)
     topics /= np.linalg.norm(topics, axis=1, keepdims=True)
     english, chinese = (corpus(3 * unit(*rng.normal(size=32)), topics) for _language in range(2))
-    means = centring.means([("en", 20, english[:20].mean(axis=0)), ("zh", 20, chinese[20:].mean(axis=0))])
+    means = means_of([("en", 20, english[:20].mean(axis=0)), ("zh", 20, chinese[20:].mean(axis=0))])
     passages, languages = np.vstack([english[:20], chinese[20:]]), ["en"] * 20 + ["zh"] * 20
 
     def first(queries: np.ndarray, against: np.ndarray) -> list[int]:
@@ -37,19 +43,19 @@ def test_it_finds_the_same_topic_in_the_other_language():
 
 
 def test_what_is_centred_has_unit_length():
-    means = centring.means([("en", 5, unit(1, 0, 0) * 0.8), ("de", 5, unit(0, 1, 0) * 0.8)])
+    means = means_of([("en", 5, unit(1, 0, 0) * 0.8), ("de", 5, unit(0, 1, 0) * 0.8)])
     centred = means.centre(np.stack([unit(1, 1, 1), unit(1, 0, 0)]), ["en", "xx"])
     assert np.linalg.norm(centred, axis=1) == pytest.approx(1, abs=1e-5)
 
 
 def test_a_single_passage_is_not_subtracted_from_itself():
     only = unit(0, 0, 1)
-    means = centring.means([("en", 100, unit(1, 0, 0) * 0.8), ("th", 1, only)])
+    means = means_of([("en", 100, unit(1, 0, 0) * 0.8), ("th", 1, only)])
     assert float(means.centre(only[None, :], ["th"])[0] @ only) > 0.5
 
 
 def test_parts_of_a_scope_weigh_by_their_passages():
-    means = centring.means([("en", 3, unit(1, 0)), ("en", 1, unit(0, 1)), ("de", 4, unit(0, 1))])
+    means = means_of([("en", 3, unit(1, 0)), ("en", 1, unit(0, 1)), ("de", 4, unit(0, 1))])
     assert means.overall == pytest.approx([3 / 8, 5 / 8])
 
 

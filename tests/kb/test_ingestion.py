@@ -9,6 +9,7 @@ from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection, transaction
 from django.db.models.functions import Now
 
+from embeddings import serving
 from kb import ingestion, storing
 from kb.models import Chunk, Collection, Document, Embedding, EmbeddingWork, Revision, RevisionText, State
 from kb.reading.failures import Unreadable
@@ -19,7 +20,7 @@ TIDES = "# Tides\n\nThe tide turns twice a day.\n\n## Moon\n\nThe moon pulls the
 
 
 def state_of(document: Document) -> str:
-    return Document.objects.with_shown().get(pk=document.pk).state
+    return Document.objects.get(pk=document.pk).shown.state
 
 
 def expire_leases() -> None:
@@ -117,6 +118,7 @@ def test_three_abandoned_attempts_are_enough(upload):
 def test_whoever_lost_the_lease_writes_nothing(upload, work):
     document = upload("tides.md", TIDES)
     late = ingestion._claim_reading()
+    assert late is not None
     expire_leases()
     work()
     with pytest.raises(ingestion.LeaseLost):
@@ -134,7 +136,7 @@ def test_abandoned_chunks_are_embedded_once(upload, work, space):
     assert not storing.claim_work(space.pk, uuid.uuid4(), 10_000)
     expire_leases()
     work()
-    vectors = ingestion.serving.server().encode_passages([one.text for one in claimed])
+    vectors = serving.server().encode_passages([one.text for one in claimed])
     storing.write_embeddings(space.pk, late, claimed, vectors)
     assert Embedding.objects.filter(revision=document.newest).count() == len(claimed)
 
@@ -144,7 +146,7 @@ def test_a_complete_revision_nobody_published_is_published_by_the_sweep(upload, 
     ingestion.read_next()
     token = uuid.uuid4()
     claimed = storing.claim_work(space.pk, token, 10_000)
-    vectors = ingestion.serving.server().encode_passages([one.text for one in claimed])
+    vectors = serving.server().encode_passages([one.text for one in claimed])
     storing.write_embeddings(space.pk, token, claimed, vectors)
     assert state_of(document) == State.EMBEDDING
     ingestion.sweep()

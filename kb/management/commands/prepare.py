@@ -5,7 +5,6 @@ import os
 import secrets
 from typing import Any
 
-from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
@@ -18,15 +17,12 @@ OLDEST_PGVECTOR = (0, 8)
 
 
 class Command(BaseCommand):
-    requires_system_checks: list[str] = []  # one of them wants the folders that are made here
     help = "Migrate, build the encoder and its space, and make an administrator if there is none."
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--quiet", action="store_true", help="Print only the new administrator, as JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        for folder in (settings.MEDIA_ROOT, settings.FILE_UPLOAD_TEMP_DIR):
-            folder.mkdir(parents=True, exist_ok=True)
         _check_pgvector()
         call_command("migrate", verbosity=0 if options["quiet"] else 1, interactive=False)
         spaces.ensure()

@@ -68,6 +68,10 @@ def test_headings_come_from_the_outline(path: Path) -> None:
     ]
 
 
+def darkest(image: Image.Image) -> int:
+    return min(image.tobytes())
+
+
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])
 @pytest.mark.parametrize("crop", [None, (30, 100, 380, 580)])
 def test_boxes_cover_the_ink_and_nothing_else(
@@ -82,9 +86,9 @@ def test_boxes_cover_the_ink_and_nothing_else(
     for box in found:
         assert box is not None
         left, top, right, bottom = (side * 2 for side in box)
-        assert image.crop((left, top, right, bottom)).getextrema()[0] < 100
+        assert darkest(image.crop((left, top, right, bottom))) < 100
         ImageDraw.Draw(image).rectangle((left - 2, top - 2, right + 2, bottom + 2), fill=255)
-    assert image.getextrema()[0] > 200
+    assert darkest(image) > 200
 
 
 def test_what_the_crop_box_hides_is_left_out(path: Path) -> None:

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -18,7 +19,7 @@ def test_it_reads(tmp_path: Path) -> None:
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="\0"))))
-def test_every_mark_is_its_line(tmp_path_factory, lines: list[str]) -> None:
+def test_every_mark_is_its_line(tmp_path_factory: pytest.TempPathFactory, lines: list[str]) -> None:
     path = tmp_path_factory.mktemp("plain") / "a.txt"
     path.write_bytes("\n".join(lines).encode())
     source = text.clean("\n".join(lines).removeprefix("\ufeff")).split("\n")

@@ -1,0 +1,232 @@
+"""Passages are the text itself, cut: nothing lost, nothing twice, nothing out of place."""
+
+from collections.abc import Sequence
+from time import perf_counter
+from typing import Any
+
+import pytest
+import regex
+from hypothesis import given
+from hypothesis import strategies as st
+
+from embeddings.hashing import HashingTokenizer
+from kb import chunking
+from kb.chunking import Heading, Passage
+from kb.reading import text
+from kb.reading.sections import About, Item, Kind, Mark, Page, Section, Unit
+
+TOKENIZER = HashingTokenizer()
+
+PHRASE = st.sampled_from(
+    [
+        "Annual leave is twenty days.",
+        "今天天气很好。",
+        "คนไทยลาพักร้อน",
+        "e\u0301",
+        "x" * 30,
+        "👩‍👧",
+        "1,5",
+        "\n",
+        " ",
+        "مرحبا. ",
+        "ᄀ",
+    ]
+)
+SECTION_TEXT = st.lists(PHRASE, min_size=1, max_size=12).map(" ".join).map(text.clean).filter(str.strip)
+
+
+def section(words: str, kind: Kind = "prose", path: tuple[str, ...] = (), *, unit: int = 1) -> Section:
+    return Section(words, kind, path, (Mark(0, len(words), unit),))
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> list[Item]:
+    items: list[Item] = [About("plain", "1", "line")]
+    path: tuple[str, ...] = ()
+    for unit in range(1, draw(st.integers(1, 12)) + 1):
+        if draw(st.booleans()):
+            path = (*path[: draw(st.integers(0, 2))], draw(st.sampled_from("ABC")))
+            items.append(section(path[-1], "heading", path, unit=unit))
+        else:
+            kind: Kind = draw(st.sampled_from(["prose", "list", "table", "code"]))
+            items.append(section(draw(SECTION_TEXT), kind, path, unit=unit))
+    return items
+
+
+def split(items: Sequence[Item], *, target: int = 10, maximum: int = 16) -> list[Passage]:
+    return chunking.split(chunking.read_document(items), TOKENIZER, target=target, maximum=maximum)
+
+
+def words_of(passages: list[Passage]) -> list[str]:
+    return [passage.text for passage in passages]
+
+
+def test_it_works() -> None:
+    items: list[Item] = [
+        section("Leave", "heading", ("Leave",)),
+        section("Twenty days a year.", path=("Leave",), unit=2),
+        section("Ask your manager.", path=("Leave",), unit=3),
+    ]
+    (passage,) = split(items)
+    assert passage.text == "Leave\n\nTwenty days a year.\n\nAsk your manager."
+    assert (passage.start, passage.end, passage.tokens) == (0, 45, 8)
+    assert (passage.heading_path, passage.kind, passage.language) == (("Leave",), "prose", "en")
+    assert passage.anchor == {"pages": None, "boxes": [], "lines": [1, 3], "paragraphs": None}
+
+
+@given(documents(), st.integers(6, 30), st.integers(1, 30))
+def test_what_holds_for_every_document(items: list[Item], maximum: int, target: int) -> None:
+    reading = chunking.read_document(items)
+    passages = chunking.split(reading, TOKENIZER, target=min(target, maximum), maximum=maximum)
+    assert passages == chunking.split(reading, TOKENIZER, target=min(target, maximum), maximum=maximum)
+    whole = {0, *(character.end() for character in regex.finditer(r"\X", reading.text))}
+    at = 0
+    for passage in passages:
+        assert passage.text == reading.text[passage.start : passage.end]
+        assert passage.start >= at
+        assert not reading.text[at : passage.start].strip()
+        assert 1 <= passage.tokens <= maximum
+        assert {passage.start, passage.end} <= whole
+        for stretch in reading.stretches:
+            if stretch.kind != "heading" and stretch.start < passage.end and stretch.end > passage.start:
+                assert stretch.heading_path == passage.heading_path
+        at = passage.end
+    assert not reading.text[at:].strip()
+
+
+@given(documents())
+def test_anchors_name_the_sections_they_touch(items: list[Item]) -> None:
+    reading = chunking.read_document(items)
+    placed = list(zip(reading.stretches, (item for item in items if isinstance(item, Section)), strict=True))
+    for passage in chunking.split(reading, TOKENIZER, target=10, maximum=16):
+        touched = [
+            one.marks[0].unit for stretch, one in placed if stretch.start < passage.end and stretch.end > passage.start
+        ]
+        assert passage.anchor["lines"] == [touched[0], touched[-1]]
+
+
+def test_small_paragraphs_are_put_together_and_none_is_left_alone() -> None:
+    passages = split([section("one two three")] * 6 + [section("end")], target=9, maximum=16)
+    assert words_of(passages) == ["one two three\n\n" * 2 + "one two three", "one two three\n\n" * 3 + "end"]
+
+
+def test_a_passage_never_crosses_a_heading() -> None:
+    items = [section(words, "heading", (words,)) for words in "AB"]
+    assert words_of(split(items)) == ["A", "B"]
+
+
+def test_a_heading_goes_with_what_follows() -> None:
+    long = "one two three four five six seven eight nine ten eleven twelve"
+    items: list[Item] = [
+        section("A", "heading", ("A",)),
+        section("B", "heading", ("A", "B")),
+        section(long, path=("A", "B")),
+        section(long, path=("A", "B")),
+    ]
+    first, second = split(items, target=8)
+    assert first.text == f"A\n\nB\n\n{long}"
+    assert (first.heading_path, first.kind) == (("A", "B"), "prose")
+    assert second.text == long
+
+
+def test_a_long_paragraph_is_cut_between_sentences() -> None:
+    sentence = "One two three four five six."
+    passages = split([section(" ".join([sentence] * 5))], target=12, maximum=16)
+    assert words_of(passages) == [f"{sentence} {sentence}", f"{sentence} {sentence}", sentence]
+
+
+@pytest.mark.parametrize("kind", ["table", "code", "list"])
+def test_a_table_is_cut_between_lines(kind: Kind) -> None:
+    row = "one | two. Three | four five"
+    assert words_of(split([section("\n".join([row] * 5), kind)], target=10, maximum=12)) == [
+        "\n".join([row] * 2)
+    ] * 2 + [row]
+
+
+def test_a_small_rest_joins_the_passage_before() -> None:
+    (passage,) = split([section("one two three four five six seven eight"), section("nine")], target=8)
+    assert passage.text.endswith("nine")
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["今天我们一起去公园散步" * 30, "วันนี้อากาศดีมาก" * 30, "今日は天気がいいですね" * 30, "word " * 300, "x" * 3_000],
+)
+def test_text_without_sentences_is_cut_all_the_same(words: str) -> None:
+    passages = split([section(words.strip())], target=40, maximum=50)
+    assert "".join(words_of(passages)).replace(" ", "") == words.replace(" ", "")
+    assert max(passage.tokens for passage in passages) <= 50
+
+
+def test_the_anchor_of_a_pdf_has_pages_and_boxes() -> None:
+    items: list[Item] = [
+        About("pdf", "1", "page"),
+        Page(1, 100, 100),
+        Section("one two", "prose", (), (Mark(0, 3, 1, (1, 2, 3, 4)), Mark(4, 7, 1, (5, 6, 7, 8)))),
+        Page(2, 100, 100),
+        Page(3, 100, 100),
+        Section("three", "prose", (), (Mark(0, 5, 3, (1, 1, 2, 2)),)),
+        Page(4, 100, 100),
+    ]
+    reading = chunking.read_document(items)
+    assert reading.page_starts == (0, 9, 9, 14)
+    whole = chunking.split(reading, TOKENIZER, target=9, maximum=9)
+    assert whole[0].anchor["pages"] == [1, 3]
+    assert [box["page"] for box in whole[0].anchor["boxes"]] == [1, 1, 3]
+    second = chunking.split(reading, TOKENIZER, target=1, maximum=1)[1]
+    assert second.text == "two"
+    assert second.anchor == {
+        "pages": [1, 1],
+        "boxes": [{"page": 1, "box": [5, 6, 7, 8]}],
+        "lines": None,
+        "paragraphs": None,
+    }
+
+
+@pytest.mark.parametrize(("unit", "key"), [("line", "lines"), ("paragraph", "paragraphs"), ("page", "pages")])
+def test_the_anchor_names_the_unit_of_the_format(unit: Unit, key: str) -> None:
+    (passage,) = split([About("any", "1", unit), section("words", unit=7)])
+    anchor: dict[str, Any] = {"pages": None, "boxes": [], "lines": None, "paragraphs": None}
+    assert passage.anchor == {**anchor, key: [7, 7]}
+
+
+def test_the_outline() -> None:
+    items: list[Item] = [
+        section("A", "heading", ("A",)),
+        section("a", path=("A",)),
+        section("A", "heading", ("A",)),
+        section("b", path=("A", "B")),  # below a heading that is not in the text
+    ]
+    reading = chunking.read_document(items)
+    assert reading.outline == (Heading(1, "A", 0), Heading(1, "A", 6), Heading(2, "B", 9))
+    assert reading.outline_json()[2] == {"level": 2, "title": "B", "start": 9}
+
+
+def test_the_content_hash_is_of_text_and_headings() -> None:
+    (one,) = split([section("words", path=("A",))])
+    (same,) = split([section("words", path=("A",), unit=9)])
+    (other,) = split([section("words", path=("B",))])
+    assert one.content_hash == same.content_hash != other.content_hash
+    assert len(one.content_hash) == 64
+
+
+def test_the_main_language_is_that_of_most_text() -> None:
+    items: list[Item] = [
+        section("今天天气很好。", path=("A",)),
+        section("Hello there, everyone.", path=("B",)),
+        section("1", path=("C",)),
+    ]
+    assert chunking.main_language(split(items)) == "en"
+    assert chunking.main_language([]) == "und"
+
+
+def test_time_grows_with_the_text_and_not_faster() -> None:
+    def seconds(size: int) -> float:
+        reading = chunking.read_document([section("今天天气很好，我们去公园吧。" * size)])
+        begun = perf_counter()
+        chunking.split(reading, TOKENIZER, target=300, maximum=480)
+        return perf_counter() - begun
+
+    seconds(100)  # loads what is loaded once
+    small = min(seconds(2_000) for _run in range(3))
+    assert seconds(20_000) < 40 * small

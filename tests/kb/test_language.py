@@ -1,0 +1,56 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kb import language
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("How many days of annual leave do I have?", "en"),
+        ("Wie viele Urlaubstage habe ich?", "de"),
+        ("¿Cuántos días de vacaciones tengo?", "es"),
+        ("Combien de jours de congé ai-je ?", "fr"),
+        ("Сколько дней отпуска мне положено?", "ru"),
+        ("Скільки днів відпустки я маю?", "uk"),
+        ("كم عدد أيام الإجازة السنوية؟", "ar"),
+        ("چند روز مرخصی سالانه دارم؟", "fa"),
+        ("年假有多少天？", "zh"),
+        ("有給休暇は何日ありますか。", "ja"),
+        ("カタカナ", "ja"),
+        ("연차는 며칠인가요?", "ko"),
+        ("ฉันมีวันลาพักร้อนกี่วัน", "th"),
+        ("Πόσες ημέρες άδειας έχω;", "el"),
+        ("כמה ימי חופשה יש לי?", "he"),
+        ("मेरे पास कितने दिन की छुट्टी है?", "hi"),
+    ],
+)
+def test_it_works(text: str, code: str) -> None:
+    assert language.identify(text) == code
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("我们使用 Kubernetes 和 PostgreSQL 部署", "zh"),
+        ("The company 字节跳动 was founded in Beijing in 2012.", "en"),
+        ("中文里引用了一个假名の，其余全部都是汉字。", "zh"),
+        ("PostgreSQL のインストール手順 (Debian GNU/Linux)", "ja"),
+    ],
+)
+def test_a_mixed_text_is_in_the_language_of_most_words(text: str, code: str) -> None:
+    assert language.identify(text) == code
+
+
+@pytest.mark.parametrize("text", ["", " \n", "12 - 3.5 %", "😀", "ᚠᚢᚦ"])
+def test_without_letters_that_we_know_it_is_undetermined(text: str) -> None:
+    assert language.identify(text) == language.UNKNOWN
+
+
+@given(st.text())
+def test_any_text_has_a_code(text: str) -> None:
+    code = language.identify(text)
+    assert 2 <= len(code) <= 8
+    assert code.isascii()
+    assert code.islower()
