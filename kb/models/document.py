@@ -64,11 +64,21 @@ class DocumentQuerySet(models.QuerySet["Document"]):
         """With all revisions of each document at hand, so that `shown` and `newest` cost no query of their own."""
         return self.prefetch_related("revisions")
 
-    def shown_like(self, *, state: str = "", tags: Sequence[str] = (), language: str = "", text: str = "") -> Self:
+    def shown_like(
+        self,
+        *,
+        state: str = "",
+        states: Sequence[str] = (),
+        tags: Sequence[str] = (),
+        language: str = "",
+        text: str = "",
+    ) -> Self:
         """With what `with_shown` adds, narrowed; an empty value narrows nothing."""
         found = self.with_shown()
         if state:
             found = found.filter(state=state)
+        if states:
+            found = found.filter(state__in=states)
         if tags:
             found = found.filter(tags__contains=list(tags))
         if language:

@@ -1,12 +1,14 @@
 """PDF: text with its boxes page by page, headings from the outline.
 
-PDFium alone reads it. A second parser for outline and metadata would see other objects than the first where a file is
-damaged or hostile; pypdf, besides, limits its work per stream only, so that a small file keeps it busy for hours.
+PDFium alone reads it, outline and metadata included: a second parser would see other objects than the first where a
+file is damaged or hostile, and pypdf limits its work per stream only, so that a small file keeps it busy for hours.
+pypdf is asked why when PDFium does not open a file.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
+import pypdf
 import pypdfium2
 import pypdfium2.raw as pdfium
 
@@ -52,22 +54,33 @@ def open_document(path: Path) -> pypdfium2.PdfDocument:
     try:
         document = pypdfium2.PdfDocument(path)
     except pypdfium2.PdfiumError as error:
-        raise _refused(error) from error
+        raise _refused(path, error) from error
     if len(document) == 0:
         raise _no_pages()
     return document
 
 
-def _refused(error: pypdfium2.PdfiumError) -> Unreadable:
+def _refused(path: Path, error: pypdfium2.PdfiumError) -> Unreadable:
     if error.err_code in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
-        return Unreadable(Reason.ENCRYPTED, "This PDF is protected by a password. Save it without one.")
-    # The file is in order, and PDFium opens none without a page. It clears its last error never: this is sure in a
-    # process that has opened no other file, such as the sandbox's.
-    if error.err_code == pdfium.FPDF_ERR_SUCCESS:
-        return _no_pages()
-    return Unreadable(
+        return _encrypted()
+    return _diagnosed(path) or Unreadable(
         Reason.MALFORMED, "This PDF cannot be opened: it is damaged. Save or print it to PDF again and upload that."
     )
+
+
+def _diagnosed(path: Path) -> Unreadable | None:
+    """What pypdf, which forgives more, finds wrong with a file that PDFium does not open; None when it is damaged."""
+    try:
+        reader = pypdf.PdfReader(path)
+        if reader.is_encrypted:
+            return _encrypted()
+        return None if len(reader.pages) else _no_pages()
+    except Exception:  # on damaged files it raises whatever the damage leads to
+        return None
+
+
+def _encrypted() -> Unreadable:
+    return Unreadable(Reason.ENCRYPTED, "This PDF is protected by a password. Save it without one.")
 
 
 def _no_pages() -> Unreadable:

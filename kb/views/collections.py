@@ -78,9 +78,8 @@ def _counts(collection: Collection) -> _Counts:
 def _documents(collection: Collection, asked: DocumentFilter) -> Page[Document]:
     asked.is_valid()  # a value that makes no sense narrows nothing
     wanted = asked.cleaned_data
-    found = Document.objects.filter(collection=collection).shown_like(text=wanted.get("q", ""))
-    if wanted.get("show"):
-        found = found.filter(state__in=DocumentFilter.STATES[wanted["show"]])
+    states = DocumentFilter.STATES.get(wanted.get("show", ""), ())
+    found = Document.objects.filter(collection=collection).shown_like(states=states, text=wanted.get("q", ""))
     return Paginator(found.with_revisions(), PAGE_SIZE).get_page(wanted.get("page") or 1)
 
 
