@@ -18,7 +18,7 @@ PART = 50_000
 """Characters of one part of a longer text."""
 
 _SLACK = 2_000
-"""A part ends at the next end of a line, if there is one so near."""
+"""A part ends where the next line begins, if that is so near."""
 
 
 @dataclass(frozen=True)
@@ -79,15 +79,15 @@ def of(revision: Revision, passage: tuple[int, int] | None, *, part: int | None 
 def _part(revision: Revision, part: int, *, parts: int, passage: tuple[int, int] | None) -> tuple[int, str]:
     """Where the part begins, and its text, stretched so that a passage which begins in it is whole."""
     begin, end = (part - 1) * PART, part * PART
-    if parts == 1 or part == parts:
+    if part == parts:
         end = begin + WHOLE
-    reach = max(end + _SLACK, passage[1] if passage and begin <= passage[0] < end else 0)
-    text = _characters(revision, begin, reach)
-    skip = _line_end(text, 0) if part > 1 else 0
-    stop = _line_end(text, end - begin)
-    if passage and begin <= passage[0] < end:
-        skip, stop = min(skip, passage[0] - begin), max(stop, passage[1] - begin)
-    return begin + skip, text[skip:stop]
+    first, last = passage if passage and begin <= passage[0] < end else (end, begin)
+    origin = max(begin - 1, 0)
+    text = _characters(revision, origin, max(end + _SLACK, last))
+    start = _line_start(text, begin - origin) if part > 1 else 0
+    stop = _line_start(text, end - origin)
+    start, stop = min(start, first - origin), max(stop, last - origin)
+    return origin + start, text[start:stop]
 
 
 def _characters(revision: Revision, begin: int, end: int) -> str:
@@ -96,9 +96,9 @@ def _characters(revision: Revision, begin: int, end: int) -> str:
     return str(RevisionText.objects.filter(revision=revision).values_list(cut, flat=True).get())
 
 
-def _line_end(text: str, position: int) -> int:
-    """The end of the line that `position` stands in, or the position itself where that line is very long."""
-    found = text.find("\n", position, position + _SLACK)
+def _line_start(text: str, position: int) -> int:
+    """The first beginning of a line from `position` on, or the position itself where a line is very long."""
+    found = text.find("\n", position - 1, position + _SLACK)
     return found + 1 if found >= 0 else min(position, len(text))
 
 

@@ -353,10 +353,13 @@ def test_old_pictures_are_deleted_when_another_is_drawn(booklet):
 
 @pytest.fixture
 def long_revision(upload) -> Revision:
-    """A revision of 260,000 characters: lines of different lengths, so that no cut falls anywhere nice."""
+    """A revision of 260,000 characters: lines of different lengths, so that no cut falls anywhere nice, but for one
+    that falls where a heading begins."""
     text = "".join(f"{'x' * (number % 97)} line {number}\n" for number in range(4_500))
+    text = f"{text[:149_999]}\nLate\n{text[150_005:]}"
     revision = upload("long.txt", "long").newest
-    RevisionText.objects.create(revision=revision, text=text, outline=[{"level": 1, "title": "Late", "start": 150_000}])
+    outline = [{"level": 1, "title": "Late", "start": 150_000}]
+    RevisionText.objects.create(revision=revision, text=text, outline=outline)
     return revision
 
 

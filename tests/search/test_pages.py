@@ -1,0 +1,137 @@
+"""The search page."""
+
+import re
+from html import unescape
+
+import pytest
+from django.test import Client
+
+from kb import ingestion
+from kb.models import Collection, User
+from search.hits import Citation, Hit, Scores
+from search.templatetags import passages
+
+pytestmark = pytest.mark.django_db
+
+TIDES = "# Tides\n\nThe tide turns twice a day.\n\n## Moon\n\nThe moon pulls the sea & the land.\n"
+SEA = "# 海\n\n月亮引起潮汐，每天两次。\n"
+
+
+@pytest.fixture
+def browser(alice: User) -> Client:
+    client = Client()
+    client.force_login(alice)
+    return client
+
+
+@pytest.fixture
+def corpus(upload, work) -> None:
+    upload("tides.md", TIDES, title="Tides")
+    upload("sea.md", SEA, title="海")
+    work()
+    ingestion.sweep()
+
+
+def labels(page: str) -> list[str]:
+    return re.findall(r"<h3><a [^>]*><bdi>([^<]*)</bdi>", page)
+
+
+def test_a_question_is_answered_with_cited_passages(browser, corpus, answering):
+    page = browser.get("/", {"q": "moon pulls the sea"}).content.decode()
+    assert labels(page)[0] == "Tides, Moon"
+    assert "<mark>moon</mark>" in page
+    assert 'lang="en"' in page
+    address = unescape(re.search(r'<h3><a href="([^"]*)"', page)[1])  # type: ignore[index]
+    opened = browser.get(address.partition("#")[0]).content.decode()
+    assert "sea &amp; the land" in opened.partition('id="passage"')[2]
+
+
+def test_it_begins_with_a_box_and_no_answer(browser, corpus):
+    page = browser.get("/").content.decode()
+    assert 'name="q"' in page
+    assert 'class="hits"' not in page
+
+
+def test_it_needs_a_person():
+    assert Client().get("/?q=moon")["Location"] == "/sign-in/?next=/%3Fq%3Dmoon"
+
+
+def test_a_stranger_finds_nothing_and_sees_no_filter(corpus, charlie, answering):
+    client = Client()
+    client.force_login(charlie)
+    page = client.get("/", {"q": "moon"}).content.decode()
+    assert labels(page) == []
+    assert "Field notes" not in page
+    assert 'name="language"' not in page
+
+
+def test_it_is_narrowed_to_a_language(browser, corpus, answering):
+    page = browser.get("/", {"q": "潮汐 moon", "language": "zh"}).content.decode()
+    assert set(re.findall(r'class="passage" lang="(\w+)"', page)) == {"zh"}
+    assert re.search(r'value="zh"\s+checked', page)
+
+
+def test_it_is_narrowed_to_a_collection(browser, corpus, alice, space, answering):
+    Collection.objects.create(name="Empty", owner=alice, active_space=space)
+    assert labels(browser.get("/", {"q": "moon", "collection": "empty"}).content.decode()) == []
+    assert labels(browser.get("/", {"q": "moon", "collection": "field-notes"}).content.decode())
+
+
+def test_nothing_found_says_so(browser, corpus):
+    page = browser.get("/", {"q": "zebra", "mode": "lexical"}).content.decode()
+    assert "No passage was found" in page
+
+
+def test_without_the_encoder_it_goes_on_by_words_and_says_so(browser, corpus, monkeypatch):
+    monkeypatch.setattr("embeddings.serving.is_answering", lambda space_id: False)
+    page = browser.get("/", {"q": "moon"}).content.decode()
+    assert labels(page) == ["Tides, Moon"]
+    assert "Search by meaning is not available" in page
+
+
+def test_pages_follow_each_other_and_keep_the_question(browser, upload, work, answering):
+    for number in range(25):
+        upload(f"{number}.md", f"# Note {number}\n\nThe moon, note {number}.\n", title=f"Note {number}")
+    work()
+    first = browser.get("/", {"q": "moon", "mode": "lexical"}).content.decode()
+    following = unescape(re.search(r'rel="next" href="([^"]*)"', first)[1])  # type: ignore[index]
+    second = browser.get(f"/{following}").content.decode()
+    assert len(labels(first)) == len(labels(second)) == 10
+    assert not set(labels(first)) & set(labels(second))
+    assert 'rel="prev"' in second
+
+
+@pytest.mark.parametrize(
+    "asked",
+    ["q=%00moon", "q=moon&page=x", "q=moon&page=-1", "q=moon&page=9999", "q=moon&mode=x", "q=moon&language=%00",
+     "q=moon&collection=%00&collection=", "q=" + "moon " * 2_000, "q=%ED%A0%80"],
+)  # fmt: skip
+def test_an_odd_address_is_no_error(browser, corpus, asked):
+    assert browser.get(f"/?{asked}").status_code == 200
+
+
+def test_it_costs_the_same_number_of_queries_however_many_hits(
+    browser, upload, work, answering, django_assert_max_num_queries
+):
+    for number in range(12):
+        upload(f"{number}.md", f"The moon, note {number}.")
+    work()
+    with django_assert_max_num_queries(25):
+        assert len(labels(browser.get("/", {"q": "moon"}).content.decode())) == 10
+
+
+def hit(text: str, highlights: list[tuple[int, int]]) -> Hit:
+    citation = Citation.__new__(Citation)
+    return Hit(1, 0.5, Scores(None, None, 0.5), text, highlights, "en", citation)
+
+
+def test_pieces_are_the_text_with_its_highlights():
+    found = list(passages.pieces(hit("the moon and the sea", [(4, 8), (17, 20)])))
+    assert "".join(piece for piece, _ in found) == "the moon and the sea"
+    assert [piece for piece, highlighted in found if highlighted] == ["moon", "sea"]
+
+
+def test_every_score_has_words():
+    assert {str(passages.closeness(score)) for score in (0.0, 0.3, 0.6, 1.0)} == {
+        "Loosely related", "Related", "Close", "Very close",
+    }  # fmt: skip
