@@ -3,6 +3,7 @@
 import ctypes
 from importlib import metadata
 
+DTYPES = ("bfloat16", "float32")
 QWEN = "Qwen/Qwen3-Embedding-4B"
 BUNDLED = "bundled"
 
@@ -15,6 +16,11 @@ def default_model() -> str:
 def default_device() -> str:
     """`cuda` where there is such a device and a PyTorch that can use it, else `cpu`."""
     return "cuda" if _torch_has_cuda() and _cuda_devices() else "cpu"
+
+
+def dtype_on(device: str) -> str:
+    """bfloat16 on a GPU, float32 elsewhere; float16 nowhere (QwenLM/Qwen3-Embedding#164: NaN)."""
+    return "bfloat16" if device.startswith("cuda") else "float32"
 
 
 def _torch_has_cuda() -> bool:

@@ -38,7 +38,7 @@ def of_folder(folder: Path, *, dimensions: int | None = None, dtype: str | None 
     wanted = dimensions or model.native_dimensions
     if not 0 < wanted <= model.native_dimensions:
         raise EncoderError(f"{model.name} gives 1 to {model.native_dimensions} dimensions, not {wanted}.")
-    dtype = dtype or dtype_on(default_device())
+    dtype = dtype or devices.dtype_on(devices.default_device())
     # Pooling, prompts and the limit of tokens are in the files.
     decisive = [_hash_files(folder), dtype, wanted]
     return Description(
@@ -52,16 +52,6 @@ def of_folder(folder: Path, *, dimensions: int | None = None, dtype: str | None 
         max_tokens=model.max_tokens,
         native_dimensions=model.native_dimensions,
     )
-
-
-def default_device() -> str:
-    """Where a model runs unless told otherwise, found without torch: every process must say the same of a space."""
-    return devices.default_device()
-
-
-def dtype_on(device: str) -> str:
-    """bfloat16 on a GPU, float32 elsewhere; float16 nowhere (QwenLM/Qwen3-Embedding#164: NaN)."""
-    return "bfloat16" if device.startswith("cuda") else "float32"
 
 
 @cache

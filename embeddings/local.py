@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from embeddings import fingerprint, layout, tokens
+from embeddings import devices, fingerprint, layout, tokens
 from embeddings.batching import MicroBatches
 from embeddings.encoder import Embeddings, EncoderOutOfMemory, check
 
@@ -25,11 +25,18 @@ class LocalEncoder:
     """See encoder.Encoder. The model is loaded when it first encodes, on whichever thread that is."""
 
     def __init__(
-        self, folder: Path, *, dimensions: int | None = None, device: str | None = None, threads: int | None = None
+        self,
+        folder: Path,
+        *,
+        dimensions: int | None = None,
+        device: str | None = None,
+        dtype: str | None = None,
+        threads: int | None = None,
     ) -> None:
         """`threads` bounds the cores torch uses, for this whole process. Raises EncoderError."""
-        self.device = device or fingerprint.default_device()
-        self.description = fingerprint.of_folder(folder, dimensions=dimensions, dtype=fingerprint.dtype_on(self.device))
+        self.device = device or devices.default_device()
+        dtype = dtype or devices.dtype_on(self.device)
+        self.description = fingerprint.of_folder(folder, dimensions=dimensions, dtype=dtype)
         self.dimensions = self.description.dimensions
         self.fingerprint = self.description.fingerprint
         self.max_tokens = self.description.max_tokens

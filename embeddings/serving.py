@@ -11,7 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -111,7 +111,8 @@ class Server:
             except redis.RedisError as error:
                 log.warning("Queries wait: Redis does not answer (%s).", error)
                 stop.wait(1)
-        connection.delete(_pulse_key(self.space_id))
+        with suppress(redis.RedisError):
+            connection.delete(_pulse_key(self.space_id))
 
     def _answer(self, connection: redis.Redis, waiting: list[dict[str, Any]]) -> None:
         for instruction in dict.fromkeys(request["instruction"] for request in waiting):
@@ -152,11 +153,18 @@ def _server() -> Server:
     return Server(encoder, spaces.identity())
 
 
-def start_answering() -> threading.Event:
-    """Load the encoder and answer queries in a thread of its own. Setting the event returned ends it."""
-    stop = threading.Event()
-    threading.Thread(target=lambda: server().serve_queries(stop), name="queries", daemon=True).start()
-    return stop
+class Answering:
+    """A thread that loads the encoder and answers queries until it is stopped."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=lambda: server().serve_queries(self._stop), name="queries", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Take no more queries; what is being answered still is. Waits up to two seconds."""
+        self._stop.set()
+        self._thread.join(2)
 
 
 def encode_query(text: str, *, space_id: uuid.UUID, instruction: str = "", timeout: float = 5.0) -> Embeddings:

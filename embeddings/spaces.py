@@ -32,7 +32,7 @@ def description() -> fingerprint.Description:
     """What the configured encoder is, without loading it."""
     if settings.EMBEDDING_MODEL == HASHING:
         return hashing.HashingEncoder(settings.EMBEDDING_DIMENSIONS or hashing.DIMENSIONS).description
-    return fingerprint.of_folder(folder(), dimensions=settings.EMBEDDING_DIMENSIONS)
+    return fingerprint.of_folder(folder(), dimensions=settings.EMBEDDING_DIMENSIONS, dtype=settings.EMBEDDING_DTYPE)
 
 
 @cache
@@ -49,7 +49,7 @@ def load_encoder() -> Encoder:
         return hashing.HashingEncoder(settings.EMBEDDING_DIMENSIONS or hashing.DIMENSIONS)
     from embeddings.local import LocalEncoder  # the only door to torch
 
-    return LocalEncoder(folder(), dimensions=settings.EMBEDDING_DIMENSIONS)
+    return LocalEncoder(folder(), dimensions=settings.EMBEDDING_DIMENSIONS, dtype=settings.EMBEDDING_DTYPE)
 
 
 def identity() -> uuid.UUID:

@@ -10,7 +10,7 @@ class KbConfig(AppConfig):
     verbose_name = _("Knowledge base")
 
     def ready(self) -> None:
-        """Make the folders every process may write to. Uploads are moved from one to the other, so both lie together."""
+        """Make the folders that processes write to. Uploads move from one to the other, so both lie together."""
         try:
             for folder in (settings.MEDIA_ROOT, settings.FILE_UPLOAD_TEMP_DIR):
                 folder.mkdir(parents=True, exist_ok=True)

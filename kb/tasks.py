@@ -44,8 +44,8 @@ def answer_queries(sender: Any, **kwargs: Any) -> None:
     """The embed worker answers queries too, beside its loop, and finds what waits from before it started."""
     if "embed" not in sender.app.amqp.queues.consume_from:
         return
-    stop = serving.start_answering()
-    worker_shutting_down.connect(lambda **_: stop.set(), weak=False)
+    answering = serving.Answering()
+    worker_shutting_down.connect(lambda **_: answering.stop(), weak=False)
     bell.ring("embed")
 
 

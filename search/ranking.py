@@ -24,8 +24,8 @@ class Candidate:
 def fuse(candidates: Sequence[Candidate]) -> list[Candidate]:
     """Candidates with their fused score, 0 to 1, best first.
 
-    The two scores are joined as evidence, not by rank: 1 - (1 - semantic)(1 - w * lexical^2). Across languages hardly
-    a word of the query is covered, the square makes little of little, and meaning alone decides; an exact code or
+    The two scores are joined as evidence, not by rank: 1 - (1 - semantic)(1 - w * lexical^3). Across languages hardly
+    a word of the query is covered, the cube makes little of little, and meaning alone decides; an exact code or
     name covers much and wins. Ranks of equal weight would let the first of a meaningless list of words win.
     """
     fused = [replace(one, fused=_joined(one)) for one in candidates]
@@ -33,7 +33,7 @@ def fuse(candidates: Sequence[Candidate]) -> list[Candidate]:
 
 
 def _joined(one: Candidate) -> float:
-    words = (one.lexical or 0.0) ** 2
+    words = (one.lexical or 0.0) ** 3
     if one.semantic is None:
         return one.lexical or 0.0
     return 1.0 - (1.0 - max(0.0, one.semantic)) * (1.0 - LEXICAL_WEIGHT * words)

@@ -85,11 +85,11 @@ def work() -> Callable[[], None]:
 @pytest.fixture(scope="session")
 def answering() -> Iterator[None]:
     """The encoder answers queries, as it does in the embed worker."""
-    stop = serving.start_answering()
+    thread = serving.Answering()
     while not serving.is_answering(serving.server().space_id):
         pass
     yield
-    stop.set()
+    thread.stop()
 
 
 def client_of(user: User, *, scopes: tuple[str, ...] = ("manage",)) -> APIClient:

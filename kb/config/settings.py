@@ -78,6 +78,12 @@ CACHES = {
 # --- Encoder ---
 
 EMBEDDING_MODEL = env.str("EMBEDDING_MODEL", "") or devices.default_model()
+# Part of the space, so every process must say the same, also those that run where there is no GPU.
+EMBEDDING_DTYPE = env.str("EMBEDDING_DTYPE", "") or devices.dtype_on(devices.default_device())
+if EMBEDDING_DTYPE not in devices.DTYPES:
+    raise environment.BadSetting(
+        f"EMBEDDING_DTYPE is {EMBEDDING_DTYPE!r}; it must be bfloat16 or float32 (in float16 some texts become NaN)."
+    )
 EMBEDDING_DIMENSIONS = environment.integer(env, "EMBEDDING_DIMENSIONS", 0, least=0, most=4000) or None
 
 # --- Django ---

@@ -86,7 +86,7 @@ class _Bench:
 
     def __enter__(self) -> "_Bench":
         self.user = User.objects.create(username=f"evaluation-{time.time_ns()}", is_active=True)
-        self._stop = serving.start_answering()
+        self._answering = serving.Answering()
         serving.server()
         return self
 
@@ -94,7 +94,7 @@ class _Bench:
         for collection in Collection.objects.filter(owner=self.user):
             ingestion.remove_collection(collection)
         self.user.delete()
-        self._stop.set()
+        self._answering.stop()
 
     def load(self, paragraphs: Sequence[Paragraph]) -> Collection:
         """A collection with one Markdown file a paragraph, ready."""
