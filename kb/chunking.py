@@ -5,7 +5,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from embeddings.encoder import Tokenizer
@@ -14,6 +14,9 @@ from kb.reading.sections import SEPARATOR, About, Item, Kind, Mark, Page, Sectio
 
 _ORPHAN = 4
 """A last passage smaller than one part in so many of the target joins the one before it."""
+
+_LEAST_SHARE = 0.05
+"""Less of a document than this is not taken to be in another language on its words alone."""
 
 _BY_LINES: tuple[Kind, ...] = ("table", "code", "list")
 
@@ -96,11 +99,30 @@ def split(reading: Reading, tokenizer: Tokenizer, *, target: int, maximum: int) 
 
 def main_language(passages: Iterable[Passage]) -> str:
     """The language in which most of the text is."""
+    letters = _letters(passages)
+    return letters.most_common(1)[0][0] if letters else language.UNKNOWN
+
+
+def settle_languages(passages: Sequence[Passage]) -> list[Passage]:
+    """The same passages, without the languages that hardly any of the document is in.
+
+    Code, names and numbers in Latin letters resemble now Uzbek, now Maltese. Such a guess counts for the document's own
+    language where that is written in Latin letters, else for none. English stays: it is quoted everywhere.
+    """
+    letters = _letters(passages)
+    least = _LEAST_SHARE * letters.total()
+    rare = {spoken for spoken in letters if letters[spoken] < least and spoken in language.LATIN - {"en"}}
+    main = main_language(passages)
+    instead = main if main in language.LATIN else language.UNKNOWN
+    return [replace(one, language=instead) if one.language in rare else one for one in passages]
+
+
+def _letters(passages: Iterable[Passage]) -> Counter[str]:
     letters: Counter[str] = Counter()
     for passage in passages:
         if passage.language != language.UNKNOWN:
             letters[passage.language] += len(passage.text)
-    return letters.most_common(1)[0][0] if letters else language.UNKNOWN
+    return letters
 
 
 class _Collection:

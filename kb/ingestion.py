@@ -213,9 +213,7 @@ def read_next() -> bool:
 def _claim_reading() -> _Lease | None:
     token = uuid.uuid4()
     with connection.cursor() as cursor:
-        cursor.execute(
-            _CLAIM_READING, {"token": token, "lease": settings.LEASE_SECONDS, "attempts": ATTEMPTS}
-        )
+        cursor.execute(_CLAIM_READING, {"token": token, "lease": settings.LEASE_SECONDS, "attempts": ATTEMPTS})
         row = cursor.fetchone()
     if row is None:
         return None
@@ -249,9 +247,8 @@ def _read(lease: _Lease) -> None:
     items = _noting(lease, _items(lease), about=about, warnings=warnings, pages=pages)
     reading = chunking.read_document(items)
     collection = revision.document.collection
-    passages = chunking.split(
-        reading, spaces.tokenizer(), target=collection.chunk_target, maximum=collection.chunk_maximum
-    )
+    cut = chunking.split(reading, spaces.tokenizer(), target=collection.chunk_target, maximum=collection.chunk_maximum)
+    passages = chunking.settle_languages(cut)
     if not passages:
         raise Unreadable(Reason.NO_TEXT, _("There is no text in this file."))
     if len(passages) > storing.CHUNK_LIMIT:

@@ -40,7 +40,7 @@ _SHARED = {
 }
 # fmt: off
 # Rare relatives of these win on short texts and are seldom right, so they are not asked for.
-_LATIN = frozenset((
+LATIN = frozenset((
     "en", "de", "es", "fr", "it", "pt", "nl", "sv", "no", "nn", "da", "fi", "is", "et", "lv", "lt",
     "pl", "cs", "sk", "sl", "hr", "bs", "sq", "ro", "hu", "tr", "az", "uz", "ca", "gl", "eu", "ga",
     "cy", "br", "mt", "la", "eo", "af", "sw", "zu", "xh", "so", "id", "ms", "jv", "tl", "vi", "ht",
@@ -94,7 +94,7 @@ def identify(text: str) -> str:
     script = words.most_common(1)[0][0]
     if script == "Han":
         return "ja" if kana >= _KANA_SHARE * words["Han"] else "zh"
-    return _OF_SCRIPT.get(script) or _by_words(" ".join(runs[script]), _SHARED.get(script, _LATIN))
+    return _OF_SCRIPT.get(script) or _by_words(" ".join(runs[script]), _SHARED.get(script, LATIN))
 
 
 def _words(script: str, runs: list[str]) -> float:

@@ -21,7 +21,7 @@ from embeddings.instructions import instruction_for
 from embeddings.models import Space
 from kb import language, lexemes
 from kb.models import Collection, LanguageMean, User
-from search import citations, ranking, scope
+from search import citations, ranking, scope, stopwords
 from search.hits import Answer, Mode, Query
 from search.ranking import Candidate
 
@@ -234,7 +234,7 @@ def _by_words(where: scope.Scope, query: Query) -> dict[UUID, _Words]:
     """Passages that share words with the query. A word weighs by how rare it is in scope (Robertson and Sparck Jones'
     inverse document frequency); one that occurs nowhere weighs most and is covered by nobody, so that across languages,
     where hardly a word of the query occurs, nobody covers much and meaning decides."""
-    wanted = lexemes.query_lexemes(query.text)
+    wanted = stopwords.without(query.text)
     if not wanted:
         return {}
     rows_in_scope = _LEXICAL_ROWS.format(documents=where.documents, language=where.language.format(table="c"))

@@ -230,3 +230,14 @@ def test_time_grows_with_the_text_and_not_faster() -> None:
     seconds(100)  # loads what is loaded once
     small = min(seconds(2_000) for _run in range(3))
     assert seconds(20_000) < 40 * small
+
+
+def _passage(spoken: str, length: int) -> Passage:
+    return Passage(0, length, "x" * length, (), "prose", 1, {}, spoken)
+
+
+def test_a_language_hardly_any_of_a_document_is_in_is_not_believed():
+    chinese = [_passage("zh", 900), _passage("uz", 20), _passage("en", 20), _passage("ja", 20)]
+    assert [one.language for one in chunking.settle_languages(chinese)] == ["zh", "und", "en", "ja"]
+    german = [_passage("de", 900), _passage("lb", 20), _passage("fr", 200)]
+    assert [one.language for one in chunking.settle_languages(german)] == ["de", "de", "fr"]

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from embeddings.models import Space
 from kb import ingestion, lexemes
 from kb.models import Chunk, Collection, Document, Membership
-from search import ranking, retrieval
+from search import ranking, retrieval, stopwords
 from search.hits import Query
 from search.ranking import Candidate
 from tests.conftest import client_of
@@ -169,6 +169,24 @@ class TestApi:
     )
     def test_what_makes_no_sense_is_400(self, api, bad):
         assert api.post("/api/v1/search/", bad).status_code == 400
+
+
+class TestStopWords:
+    @pytest.mark.parametrize(
+        ("query", "left"),
+        [
+            ("How many days of annual leave can I carry over?", ["many", "days", "annual", "leave", "carry"]),
+            (
+                "¿Con cuánta antelación hay que solicitar las vacaciones?",
+                ["cuanta", "antelacion", "solicitar", "vacaciones"],
+            ),
+            ("Wann muss ich meine Reisekosten abrechnen?", ["wann", "reisekosten", "abrechnen"]),
+            ("年假", ["年假"]),
+            ("who are they", ["who", "are", "they"]),
+        ],
+    )
+    def test_they_are_left_out_unless_nothing_else_is_there(self, query, left):
+        assert stopwords.without(query) == left
 
 
 class TestFusion:

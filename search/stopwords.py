@@ -1,0 +1,49 @@
+"""The words of a query that say nothing: Postgres' own lists, by the language the query is in."""
+
+from django.db import connection
+
+from kb import language, lexemes
+
+_CONFIGURATIONS = {
+    "da": "danish",
+    "de": "german",
+    "en": "english",
+    "es": "spanish",
+    "fi": "finnish",
+    "fr": "french",
+    "hu": "hungarian",
+    "it": "italian",
+    "ne": "nepali",
+    "nl": "dutch",
+    "no": "norwegian",
+    "pt": "portuguese",
+    "ru": "russian",
+    "sv": "swedish",
+    "tr": "turkish",
+}
+"""The text search configurations that have a list of stop words (PostgreSQL 15 and newer)."""
+
+
+def without(query: str) -> list[str]:
+    """The lexemes of a query, its stop words left out; all of them when there is nothing else.
+
+    A word's rarity in scope cannot tell: where few passages are in the language of the query, its commonest words
+    are rare.
+    """
+    wanted = lexemes.query_lexemes(query)
+    configuration = _CONFIGURATIONS.get(language.identify(query))
+    if configuration is None:
+        return wanted
+    stopped = {lexemes.normalize(word) for word in _stopped(query.casefold().split(), configuration)}
+    return [lexeme for lexeme in wanted if lexeme not in stopped] or wanted
+
+
+def _stopped(words: list[str], configuration: str) -> list[str]:
+    """The words Postgres leaves out. They are asked for as written: its lists have accents, our lexemes have none."""
+    bare = sorted({word.strip("¿?¡!.,;:()\"'«»„“”…") for word in words} - {""})
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT word FROM unnest(%s::text[]) word WHERE to_tsvector(%s::regconfig, word) = ''",
+            [bare, configuration],
+        )
+        return [word for (word,) in cursor.fetchall()]
