@@ -1,7 +1,6 @@
 """Passages are the text itself, cut: nothing lost, nothing twice, nothing out of place."""
 
 from collections.abc import Sequence
-from time import perf_counter
 from typing import Any
 
 import pytest
@@ -220,16 +219,23 @@ def test_the_main_language_is_that_of_most_text() -> None:
     assert chunking.main_language([]) == "und"
 
 
-def test_time_grows_with_the_text_and_not_faster() -> None:
-    def seconds(size: int) -> float:
-        reading = chunking.read_document([section("今天天气很好，我们去公园吧。" * size)])
-        begun = perf_counter()
-        chunking.split(reading, TOKENIZER, target=300, maximum=480)
-        return perf_counter() - begun
+class _CountingTokenizer(HashingTokenizer):
+    """Notes how many characters it was given."""
 
-    seconds(100)  # loads what is loaded once
-    small = min(seconds(2_000) for _run in range(3))
-    assert seconds(20_000) < 40 * small
+    def __init__(self) -> None:
+        self.characters = 0
+
+    def offsets(self, text: str) -> list[tuple[int, int]]:
+        self.characters += len(text)
+        return super().offsets(text)
+
+
+@pytest.mark.parametrize("size", [100, 5_000])
+def test_every_character_is_tokenised_once_however_long_the_text(size: int) -> None:
+    reading = chunking.read_document([section("今天天气很好，我们去公园吧。" * size)])
+    tokenizer = _CountingTokenizer()
+    chunking.split(reading, tokenizer, target=300, maximum=480)
+    assert tokenizer.characters == len(reading.text)
 
 
 def _passage(spoken: str, length: int) -> Passage:
