@@ -8,7 +8,7 @@ import pypdfium2
 import pypdfium2.raw as pdfium
 import regex
 
-from kb.reading import text
+from kb.reading import pdf_bidi, text
 from kb.reading.sections import Box
 
 _LINE_ENDS = (0x0A, 0x0D)
@@ -91,13 +91,14 @@ def _ranges(characters: pypdfium2.PdfTextPage) -> Iterator[tuple[int, int]]:
 
 def _line(characters: pypdfium2.PdfTextPage, first: int, last: int, *, place: Displayed) -> Line | None:
     codes = [pdfium.FPDFText_GetUnicode(characters, index) for index in range(first, last)]
-    words = text.one_line("".join(map(chr, codes)))
     visible = [first + offset for offset, code in enumerate(codes) if not chr(code).isspace()]
-    boxes = [box for box in (_box(characters, index, place=place) for index in visible) if box]
-    if not words or not boxes:
+    standing = {index: box for index in visible if (box := _box(characters, index, place=place))}
+    lefts = [standing[index][0] if index in standing else None for index in range(first, last)]
+    words = text.one_line(pdf_bidi.in_reading_order("".join(map(chr, codes)), lefts))
+    if not words or not standing:
         return None
     baseline, height = _measure(characters, visible[0], place=place)
-    return Line(words, _around(boxes), baseline, height, hyphenated=codes[-1] == _HYPHEN)
+    return Line(words, _around(list(standing.values())), baseline, height, hyphenated=codes[-1] == _HYPHEN)
 
 
 def _box(characters: pypdfium2.PdfTextPage, index: int, *, place: Displayed) -> Box | None:
