@@ -5,6 +5,7 @@ one line. PDFium puts the words in order but leaves the letters of some as they 
 """
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import regex
 
@@ -30,7 +31,7 @@ def in_reading_order(line: str, lefts: Sequence[Left]) -> str:
 def _runs_rightwards(lefts: Sequence[Left]) -> bool:
     """Whether most steps from letter to letter lead to the right."""
     placed = [left for left in lefts if left is not None]
-    steps = [after - before for before, after in zip(placed, placed[1:], strict=False) if after != before]
+    steps = [after - before for before, after in pairwise(placed) if after != before]
     return sum(step > 0 for step in steps) * 2 > len(steps)
 
 
