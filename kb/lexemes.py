@@ -17,13 +17,13 @@ POSITION_LIMIT = 16_383
 """The largest position a tsvector can hold (PostgreSQL manual, 12.11 Limitations)."""
 
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー々〆"
+_LETTERS = rf"[\p{{L}}\p{{M}}\p{{N}}--[{_UNSPACED}]]"
+# Each character belongs to one token, whatever follows it: the time to find them grows with the text and no faster.
 _TOKEN = regex.compile(
-    rf"(?P<code>(?=[^\s{_UNSPACED}]*\p{{Nd}})[\p{{L}}\p{{Nd}}--[{_UNSPACED}]]+(?:[-/._][\p{{L}}\p{{Nd}}--[{_UNSPACED}]]+)+)"
-    rf"|(?P<unspaced>[{_UNSPACED}\p{{M}}]+)"
-    rf"|(?P<word>[\p{{L}}\p{{M}}\p{{N}}--[{_UNSPACED}]]+)",
-    regex.V1,
+    rf"(?P<unspaced>[{_UNSPACED}][{_UNSPACED}\p{{M}}]*+)|(?P<run>{_LETTERS}++(?:[-/._]{_LETTERS}++)*+)", regex.V1
 )
-_PART = regex.compile(r"[\p{L}\p{M}\p{N}]+")
+_PART = regex.compile(r"[\p{L}\p{M}\p{N}]++")
+_DIGIT = regex.compile(r"\p{Nd}")
 
 
 def normalize(text: str) -> str:
@@ -37,13 +37,12 @@ def normalize(text: str) -> str:
 def lexemes(text: str) -> Iterator[str]:
     """The lexemes of a text, in order, repeated as often as they occur."""
     for token in _TOKEN.finditer(normalize(text)):
-        if token["code"]:
-            yield token["code"][:LEXEME_LIMIT]
-            yield from (part[:LEXEME_LIMIT] for part in _PART.findall(token["code"]))
-        elif token["unspaced"]:
+        if token["unspaced"]:
             yield from _pairs(token["unspaced"])
-        else:
-            yield token["word"][:LEXEME_LIMIT]
+            continue
+        if _is_code(token["run"]):
+            yield token["run"][:LEXEME_LIMIT]
+        yield from (part[:LEXEME_LIMIT] for part in _PART.findall(token["run"]))
 
 
 def query_lexemes(query: str, *, limit: int = 32) -> list[str]:
@@ -87,17 +86,27 @@ def _droppable(mark: str) -> bool:
     return not 0x0900 <= ord(mark) <= 0x0FFF and ord(mark) not in (0x3099, 0x309A)
 
 
+def _is_code(run: str) -> bool:
+    """Whether parts joined by - / . or _ are one name: they are when there is a digit among them, as in KB-2041/7."""
+    return len(run) > 1 and not run.isalnum() and _DIGIT.search(run) is not None and len(_PART.findall(run)) > 1
+
+
 def _matches(text: str, wanted: set[str]) -> Iterator[tuple[int, int]]:
     """Whole tokens, and pairs of characters in unspaced scripts, on the text as it is: folding may change lengths."""
     if not wanted:
         return
     for token in _TOKEN.finditer(text):
         start, end = token.span()
-        if not token["unspaced"]:
-            if not wanted.isdisjoint(lexemes(token[0])):
-                yield start, end
-        elif end - start == 1:
-            if normalize(token[0]) in wanted:
-                yield start, end
+        if token["unspaced"]:
+            yield from _matching_pairs(text, start, end, wanted)
+        elif normalize(token[0])[:LEXEME_LIMIT] in wanted:
+            yield start, end
         else:
-            yield from ((i, i + 2) for i in range(start, end - 1) if normalize(text[i : i + 2]) in wanted)
+            parts = _PART.finditer(text, start, end)
+            yield from (part.span() for part in parts if not wanted.isdisjoint(lexemes(part[0])))
+
+
+def _matching_pairs(text: str, start: int, end: int, wanted: set[str]) -> Iterator[tuple[int, int]]:
+    width = min(2, end - start)
+    pairs = ((at, at + width) for at in range(start, end - width + 1))
+    yield from (pair for pair in pairs if normalize(text[slice(*pair)]) in wanted)

@@ -227,6 +227,13 @@ class TestLexemes:
     def test_they_are(self, text, expected):
         assert list(lexemes.lexemes(text)) == expected
 
+    @pytest.mark.parametrize("trap", ["a-", "1.", "ab1-/._", "中", "a\u0301"])
+    def test_long_runs_without_spaces_are_no_trap(self, trap):
+        """Each of these keeps a pattern that looks back busy for hours."""
+        text = trap * 200_000
+        assert lexemes.tsvector(text)
+        assert lexemes.spans(text, set(lexemes.query_lexemes(trap)))
+
     @given(st.text(max_size=200))
     def test_spans_lie_within_the_text_in_order(self, text):
         spans = lexemes.spans(text, set(lexemes.lexemes(text)))
