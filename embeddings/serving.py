@@ -158,8 +158,17 @@ class Answering:
 
     def __init__(self) -> None:
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=lambda: server().serve_queries(self._stop), name="queries", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="queries", daemon=True)
         self._thread.start()
+
+    def _run(self) -> None:
+        """An encoder that cannot be loaded now, because memory is short, may be loaded in a minute."""
+        while not self._stop.is_set():
+            try:
+                server().serve_queries(self._stop)
+            except Exception:
+                log.exception("Queries are not answered; trying again in a minute.")
+                self._stop.wait(60)
 
     def stop(self) -> None:
         """Take no more queries; what is being answered still is. Waits up to two seconds."""
@@ -212,7 +221,10 @@ def _client() -> redis.Redis:
 
 
 def _connect() -> redis.Redis:
-    return redis.Redis.from_url(settings.REDIS_URL, socket_connect_timeout=2, health_check_interval=25)
+    # Longer than any blocking call of ours, so that only a server that hangs runs into it.
+    return redis.Redis.from_url(
+        settings.REDIS_URL, socket_connect_timeout=2, socket_timeout=10, health_check_interval=25
+    )
 
 
 def _queue_key(space_id: uuid.UUID) -> str:

@@ -256,6 +256,13 @@ class AccessTokenAdmin(admin.ModelAdmin[AccessToken]):
             self.message_user(request, format_html("{} <code>{}</code>", told, obj.give_secret()), messages.WARNING)
         super().save_model(request, obj, form, change)
 
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """A token that was given collections stays limited when they are deleted, until it is revoked."""
+        super().save_related(request, form, formsets, change)
+        chosen = form.instance.collections.all()
+        if chosen:
+            form.instance.limit_to(chosen)
+
 
 @admin.register(Space)
 class SpaceAdmin(ReadOnly, admin.ModelAdmin[Space]):

@@ -1,5 +1,6 @@
 """The REST API of collections and documents. Views decode, call one function, and answer."""
 
+from collections.abc import Sequence
 from typing import Any, cast
 
 from django.db.models import Count, QuerySet
@@ -13,26 +14,21 @@ from rest_framework.exceptions import PermissionDenied
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 
 from embeddings import spaces
 from kb import ingestion, originals, uploads
 from kb.models import Chunk, Collection, Document, State, User
 from kb.serializers import (
+    ORDERINGS,
     ChunkSerializer,
     CollectionSerializer,
+    DocumentListQuery,
     DocumentSerializer,
     RevisionUploadSerializer,
     UploadSerializer,
 )
-
-ORDERINGS = {
-    "-created_at": ("-created_at", "-id"),
-    "created_at": ("created_at", "id"),
-    "title": ("title", "id"),
-    "-title": ("-title", "-id"),
-    "-updated_at": ("-updated_at", "-id"),
-    "updated_at": ("updated_at", "id"),
-}
+from kb.throttling import Throttle
 
 
 class CollectionViewSet(viewsets.ModelViewSet):  # type: ignore[type-arg]
@@ -42,6 +38,14 @@ class CollectionViewSet(viewsets.ModelViewSet):  # type: ignore[type-arg]
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     lookup_value_converter = "uuid"
     queryset = Collection.objects.none()
+
+    @property
+    def write_scope(self) -> str:
+        """Changing or deleting a collection takes more than adding to it."""
+        return "manage" if self.action in ("partial_update", "destroy") else "write"
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [Throttle("upload")] if self.action == "documents" and self.request.method == "POST" else []
 
     def get_queryset(self) -> QuerySet[Collection]:
         visible = Collection.objects.visible_to(self.request.user).select_related("owner")
@@ -87,7 +91,6 @@ class CollectionViewSet(viewsets.ModelViewSet):  # type: ignore[type-arg]
     def _receive(self, request: Request, collection: Collection) -> Response:
         if not Collection.objects.writable_by(request.user).filter(pk=collection.pk).exists():
             raise PermissionDenied("You may read this collection, but not add to it.")
-        list(uploads.uploaded(request))  # raises when a limit cut the upload off
         fields = UploadSerializer(data=_form(request))
         fields.is_valid(raise_exception=True)
         given = fields.validated_data
@@ -96,14 +99,16 @@ class CollectionViewSet(viewsets.ModelViewSet):  # type: ignore[type-arg]
         return _answer(receipt.document, status=202 if receipt.created else 200)
 
     def _list(self, request: Request, collection: Collection) -> Response:
-        self.ordering = ORDERINGS.get(request.query_params.get("ordering", ""), ORDERINGS["-created_at"])
+        asked = DocumentListQuery(data=_parameters(request, lists=("tag",)))
+        asked.is_valid(raise_exception=True)
+        wanted = asked.validated_data
         found = Document.objects.filter(collection=collection).shown_like(
-            state=request.query_params.get("state", ""),
-            tags=request.query_params.getlist("tag"),
-            language=request.query_params.get("language", ""),
-            text=request.query_params.get("q", ""),
+            state=wanted.get("state", ""),
+            tags=wanted.get("tag", ()),
+            language=wanted.get("language", ""),
+            text=wanted.get("q", ""),
         )
-        self.paginator.ordering = self.ordering  # type: ignore[union-attr]
+        self.paginator.ordering = ORDERINGS[wanted["ordering"]]  # type: ignore[union-attr]
         page = self.paginate_queryset(found.with_revisions())
         return self.get_paginated_response(DocumentSerializer(page, many=True).data)
 
@@ -121,7 +126,10 @@ class DocumentViewSet(
     http_method_names = ["get", "post", "patch", "delete", "head", "options"]
     lookup_value_converter = "uuid"
     queryset = Document.objects.none()
-    parser_classes = [JSONParser, MultiPartParser, FormParser]
+    parser_classes = [JSONParser]
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [Throttle("upload")] if self.action == "revisions" else []
 
     def get_queryset(self) -> QuerySet[Document]:
         return Document.objects.visible_to(self.request.user).with_shown().with_revisions()
@@ -135,10 +143,9 @@ class DocumentViewSet(
         ingestion.remove(Document.objects.filter(pk=instance.pk))
 
     @extend_schema(request={"multipart/form-data": RevisionUploadSerializer}, responses={202: DocumentSerializer})
-    @action(detail=True, methods=["post"])
+    @action(detail=True, methods=["post"], parser_classes=[MultiPartParser, FormParser])
     def revisions(self, request: Request, pk: Any = None) -> Response:
         document = self._writable()
-        list(uploads.uploaded(request))
         fields = RevisionUploadSerializer(data=_form(request))
         fields.is_valid(raise_exception=True)
         file = fields.validated_data["file"]
@@ -203,14 +210,22 @@ def _person(request: Request) -> User:
 def _form(request: Request) -> dict[str, Any]:
     """A multipart form as plain values: lists where the field repeats by nature."""
     data: Any = request.data
+    if len(list(uploads.uploaded(request))) > 1:  # raises when a limit cut the upload off
+        raise serializers.ValidationError({"file": ["One file at a time."]})
     form: dict[str, Any] = {name: data.get(name) for name in data if name != "tags"}
     if "tags" in data:
         form["tags"] = data.getlist("tags") if hasattr(data, "getlist") else data["tags"]
     return form
 
 
+def _parameters(request: Request, *, lists: Sequence[str]) -> dict[str, Any]:
+    """The parameters of an address as plain values."""
+    sent = request.query_params
+    return {name: sent.getlist(name) if name in lists else sent[name] for name in sent}
+
+
 def _refuse_limited_token(request: Request) -> None:
     """A token that reaches only some collections must not make one: it could not reach what it made."""
     token = getattr(request.user, "access_token", None)
-    if token is not None and token.collections.exists():
+    if token is not None and token.limited:
         raise PermissionDenied("This token is limited to some collections and cannot make another.")

@@ -74,7 +74,7 @@ def receive(
         _one_at_a_time(collection, upload.sha256)
         known = _holder_of(collection, upload.sha256)
         if known is not None:
-            _retry_if_failed(known)
+            _retry_if_failed(known, upload)
             return Receipt(known.document, created=False)
         document = Document.objects.create(
             collection=collection,
@@ -94,7 +94,7 @@ def receive_revision(document: Document, file: File, filename: str, *, user: Use
         Document.objects.select_for_update().get(pk=document.pk)
         newest = document.revisions.order_by("-number").first()
         if newest is not None and newest.sha256 == upload.sha256:
-            _retry_if_failed(newest)
+            _retry_if_failed(newest, upload)
             return Receipt(document, created=False)
         _add_revision(document, upload, user=user)
     return Receipt(document, created=True)
@@ -134,7 +134,10 @@ def _one_at_a_time(collection: Collection, sha256: str) -> None:
 def _holder_of(collection: Collection, sha256: str) -> Revision | None:
     """The revision with these bytes in the collection that still counts: the newest or live one of its document."""
     same = Revision.objects.filter(document__collection=collection, sha256=sha256).select_related("document")
-    return same.order_by("-created_at").first()
+    counting = (
+        one for one in same.order_by("-created_at") if one.pk in (one.document.shown.pk, one.document.newest.pk)
+    )
+    return next(counting, None)
 
 
 def _add_revision(document: Document, upload: _Upload, *, user: User | None) -> None:
@@ -247,7 +250,10 @@ def _read(lease: _Lease) -> None:
     items = _noting(lease, _items(lease), about=about, warnings=warnings, pages=pages)
     reading = chunking.read_document(items)
     collection = revision.document.collection
-    cut = chunking.split(reading, spaces.tokenizer(), target=collection.chunk_target, maximum=collection.chunk_maximum)
+    # What the encoder does not read it cannot find again: no passage is larger than its window.
+    maximum = min(collection.chunk_maximum, collection.active_space.max_tokens)
+    target = min(collection.chunk_target, maximum)
+    cut = chunking.split(reading, spaces.tokenizer(), target=target, maximum=maximum)
     passages = chunking.settle_languages(cut)
     if not passages:
         raise Unreadable(Reason.NO_TEXT, _("There is no text in this file."))
@@ -383,10 +389,12 @@ def publish(revision_id: uuid.UUID) -> bool:
     the live one becomes ready without taking its place.
     """
     with transaction.atomic():
+        # Locks are taken from the outside in, here and everywhere: collection, document, revision, what is below.
+        held = Collection.objects.select_for_update(no_key=True, of=("self",))
+        collection = held.filter(documents__revisions=revision_id).first()
         document = Document.objects.select_for_update().filter(revisions=revision_id).first()
-        if document is None:
+        if collection is None or document is None:
             return False
-        collection = Collection.objects.select_for_update(no_key=True).get(pk=document.collection_id)
         revision = Revision.objects.select_for_update().filter(pk=revision_id, state=State.EMBEDDING).first()
         if revision is None or not storing.is_complete(revision, collection.active_space_id):
             return False
@@ -420,7 +428,7 @@ def reindex(document: Document) -> bool:
     of the same file: the live one serves until it is ready."""
     with transaction.atomic():
         Document.objects.select_for_update().get(pk=document.pk)
-        newest = document.revisions.order_by("-number").first()
+        newest = document.revisions.select_for_update().order_by("-number").first()
         if newest is None or newest.state in UNFINISHED:
             return False
         if newest.state != State.READY:
@@ -458,8 +466,11 @@ def remove(documents: QuerySet[Document]) -> int:
     with transaction.atomic():
         ids = list(documents.order_by().values_list("pk", flat=True))
         doomed = Document.objects.filter(pk__in=ids)
-        files = list(Revision.objects.filter(document__in=doomed).values_list("file", flat=True).distinct())
         Collection.objects.filter(documents__in=doomed).update(means_due=True)
+        list(doomed.select_for_update().order_by("pk"))
+        revisions = Revision.objects.filter(document__in=ids)
+        list(revisions.select_for_update().order_by("pk"))
+        files = list(revisions.order_by().values_list("file", flat=True).distinct())
         doomed._raw_delete(using=doomed.db)  # the database cascades, Django need not look
         transaction.on_commit(lambda: _delete_files(files))
     return len(ids)
@@ -468,13 +479,17 @@ def remove(documents: QuerySet[Document]) -> int:
 def remove_collection(collection: Collection) -> None:
     """Delete a collection with everything in it."""
     with transaction.atomic():
+        Collection.objects.select_for_update().filter(pk=collection.pk).first()
         files = list(Revision.objects.filter(document__collection=collection).values_list("file", flat=True).distinct())
         collection.delete()
         transaction.on_commit(lambda: _delete_files(files))
 
 
-def _retry_if_failed(revision: Revision) -> None:
-    _start_again(revision, from_states=(State.FAILED, State.CANCELLED))
+def _retry_if_failed(revision: Revision, upload: _Upload) -> None:
+    """The name may be what was wrong: the one it came with this time counts."""
+    if revision.state in (State.FAILED, State.CANCELLED):
+        Revision.objects.filter(pk=revision.pk).update(filename=upload.filename, media_type=upload.media_type)
+        _start_again(revision, from_states=(State.FAILED, State.CANCELLED))
 
 
 def _start_again(revision: Revision, *, from_states: Sequence[State]) -> bool:
@@ -502,14 +517,14 @@ def sweep() -> None:
     """Look at everything that is due whether or not a message for it arrived; bring to an end what ran out of
     attempts; ring the workers. Safe at any time, in any number."""
     _fail_exhausted()
-    for revision_id in storing.complete_but_unpublished():
-        publish(revision_id)
-    for collection in Collection.objects.filter(means_due=True):
-        refresh_means(collection)
     for _n in range(min(50, Revision.objects.due_for_reading().count())):
         bell.ring("read")
     if EmbeddingWork.objects.filter(next_attempt_at__lte=Now()).exists():
         bell.ring("embed")
+    for revision_id in storing.complete_but_unpublished():
+        publish(revision_id)
+    for collection in Collection.objects.filter(means_due=True):
+        refresh_means(collection)
 
 
 def refresh_means(collection: Collection) -> None:

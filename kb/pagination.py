@@ -2,6 +2,9 @@
 
 from typing import Any
 
+from django.core.exceptions import ValidationError
+from django.db import DataError
+from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.response import Response
 
@@ -16,7 +19,10 @@ class StablePagination(CursorPagination):
 
     def paginate_queryset(self, queryset: Any, request: Any, view: Any = None) -> list[Any] | None:
         self._count = queryset.count() if request.query_params.get("count") == "1" else None
-        return super().paginate_queryset(queryset, request, view)
+        try:
+            return super().paginate_queryset(queryset, request, view)
+        except (ValueError, TypeError, DataError, ValidationError) as error:
+            raise NotFound("Invalid cursor") from error
 
     def get_paginated_response(self, data: Any) -> Response:
         body = {"results": data, "next": self.get_next_link(), "previous": self.get_previous_link()}

@@ -3,15 +3,18 @@
 from http import HTTPStatus
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
-from django.db import InterfaceError, OperationalError
-from django.http import Http404, JsonResponse
+from django.core.exceptions import ObjectDoesNotExist, PermissionDenied
+from django.db import IntegrityError, InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 
 from kb.reading.failures import Reason, Unreadable
 
 MEDIA_TYPE = "application/problem+json"
+
+_MISSING = "There is no such thing here, or you may not see it."
 
 _STATUS_OF = {
     Reason.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
@@ -44,12 +47,41 @@ def handle(exception: Exception, context: dict[str, Any]) -> Response | None:
         return _answer(document(status, exception.detail, reason=str(exception.reason)), status)
     if isinstance(exception, OperationalError | InterfaceError):
         return _answer(document(503, "The database does not answer. Try again in a moment."), 503)
+    if isinstance(exception, ObjectDoesNotExist):
+        exception = Http404()
+    if isinstance(exception, IntegrityError):
+        return _answer(document(409, "This was changed or deleted by someone else just now. Try again."), 409)
     answered = exception_handler(exception, context)
     if answered is None:
         return None
     answered.data = _problem_of(exception, answered.status_code)
     answered.content_type = MEDIA_TYPE
     return answered
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """400 for what never reached a view."""
+    if _is_api(request):
+        return response(400, "This request cannot be understood.")
+    return defaults.bad_request(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """404 for an address that is none."""
+    if _is_api(request):
+        return response(404, _MISSING)
+    return defaults.page_not_found(request, exception)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500: our fault, and in the log."""
+    if _is_api(request):
+        return response(500, "Something went wrong on the server. It is in its log.")
+    return defaults.server_error(request)
+
+
+def _is_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")
 
 
 def _answer(body: dict[str, Any], status: int) -> Response:
@@ -59,7 +91,7 @@ def _answer(body: dict[str, Any], status: int) -> Response:
 def _problem_of(exception: Exception, status: int) -> dict[str, Any]:
     # A missing object and one that may not be seen answer alike, byte for byte.
     if isinstance(exception, Http404 | exceptions.NotFound):
-        return document(404, "There is no such thing here, or you may not see it.")
+        return document(404, _MISSING)
     if isinstance(exception, PermissionDenied):
         return document(403, "You may see this, but not change it.")
     if isinstance(exception, exceptions.ValidationError):

@@ -6,21 +6,71 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from kb.models import Chunk, Collection, Document, Revision
+from kb.models import Chunk, Collection, Document, Revision, State
 from kb.models.document import UNFINISHED
+from kb.reading import text
+
+ORDERINGS = {
+    "-created_at": ("-created_at", "-id"),
+    "created_at": ("created_at", "id"),
+    "title": ("title", "id"),
+    "-title": ("-title", "-id"),
+    "-updated_at": ("-updated_at", "-id"),
+    "updated_at": ("updated_at", "id"),
+}
+"""How a list of documents may be ordered, and by which columns: never by one alone, so that pages do not overlap."""
 
 
 class Strict(serializers.Serializer):  # type: ignore[type-arg]
     """Refuses fields it does not know: a misspelt one must not be silently ignored."""
 
     def to_internal_value(self, data: Any) -> Any:
-        unknown = set(data) - set(self.fields) if hasattr(data, "keys") else set()
+        writable = {name for name, field in self.fields.items() if not field.read_only}
+        unknown = set(data) - writable if hasattr(data, "keys") else set()
         if unknown:
-            raise serializers.ValidationError({name: ["This field is not known."] for name in sorted(unknown)})
+            raise serializers.ValidationError({str(name): ["This field cannot be set."] for name in sorted(unknown)})
         return super().to_internal_value(data)
 
 
+class CleanField(serializers.CharField):
+    """One line of clean text; what is blank once it is clean counts as blank."""
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        return super().run_validation(text.one_line(data) if isinstance(data, str) else data)
+
+
+class TagsField(serializers.ListField):
+    """Clean words, each once."""
+
+    child = CleanField(max_length=100)
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=50, **kwargs)
+
+    def to_internal_value(self, data: Any) -> list[str]:
+        return list(dict.fromkeys(super().to_internal_value(data)))
+
+
+class MetadataField(serializers.JSONField):
+    """A JSON object that Postgres can hold; in a multipart form, its text."""
+
+    def to_internal_value(self, data: Any) -> dict[str, Any]:
+        try:
+            value = json.loads(data) if isinstance(data, str) else data
+            written = json.dumps(value, allow_nan=False, ensure_ascii=False)
+            written.encode()
+        except (ValueError, RecursionError):
+            raise serializers.ValidationError("This is not JSON that can be kept.") from None
+        if not isinstance(value, dict):
+            raise serializers.ValidationError("This must be a JSON object.")
+        if "\\u0000" in written:
+            raise serializers.ValidationError("NUL characters cannot be kept.")
+        return value
+
+
 class CollectionSerializer(Strict, serializers.ModelSerializer):  # type: ignore[type-arg]
+    name = CleanField(max_length=200)
+    description = CleanField(required=False, allow_blank=True)
     owner = serializers.CharField(source="owner.username", read_only=True)
     documents = serializers.IntegerField(source="document_count", read_only=True, default=0)
     space = serializers.UUIDField(source="active_space_id", read_only=True)
@@ -68,8 +118,9 @@ class DocumentSerializer(Strict, serializers.ModelSerializer):  # type: ignore[t
     """A document of `Document.objects.with_shown()`, with its revisions fetched into `known_revisions`."""
 
     collection = serializers.UUIDField(source="collection_id", read_only=True)
-    tags = serializers.ListField(child=serializers.CharField(max_length=100), max_length=50, required=False)
-    metadata = serializers.DictField(required=False)
+    title = CleanField(max_length=500, required=False)
+    tags = TagsField(required=False)
+    metadata = MetadataField(required=False)
     filename = serializers.CharField(source="shown.filename", read_only=True)
     media_type = serializers.CharField(source="shown.media_type", read_only=True)
     size = serializers.IntegerField(source="shown.size", read_only=True)
@@ -112,24 +163,10 @@ class DocumentSerializer(Strict, serializers.ModelSerializer):  # type: ignore[t
         return dict(PendingRevisionSerializer(newest).data)
 
 
-class MetadataField(serializers.JSONField):
-    """A JSON object; in a multipart form, its text."""
-
-    def to_internal_value(self, data: Any) -> dict[str, Any]:
-        if isinstance(data, str):
-            try:
-                data = json.loads(data)
-            except ValueError:
-                raise serializers.ValidationError("This is not JSON.") from None
-        if not isinstance(data, dict):
-            raise serializers.ValidationError("This must be a JSON object.")
-        return data
-
-
 class UploadSerializer(Strict):
     file = serializers.FileField(allow_empty_file=True, max_length=1000)
-    title = serializers.CharField(max_length=500, required=False, allow_blank=True)
-    tags = serializers.ListField(child=serializers.CharField(max_length=100), max_length=50, required=False)
+    title = CleanField(max_length=500, required=False, allow_blank=True)
+    tags = TagsField(required=False)
     metadata = MetadataField(required=False)
 
 
@@ -154,3 +191,16 @@ class ChunkSerializer(serializers.ModelSerializer[Chunk]):
 
     def get_chars(self, chunk: Chunk) -> list[int]:
         return [chunk.start, chunk.end]
+
+
+class DocumentListQuery(Strict):
+    """What a list of documents is asked for."""
+
+    state = serializers.ChoiceField(choices=State.values, required=False)
+    tag = serializers.ListField(child=serializers.CharField(max_length=100), required=False)
+    language = serializers.CharField(max_length=8, required=False)
+    q = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    ordering = serializers.ChoiceField(choices=list(ORDERINGS), default="-created_at")
+    limit = serializers.CharField(required=False)
+    cursor = serializers.CharField(required=False)
+    count = serializers.CharField(required=False)

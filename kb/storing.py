@@ -134,7 +134,7 @@ def claim_work(space_id: uuid.UUID, token: uuid.UUID, tokens: int) -> list[Work]
 
 
 def put_back(token: uuid.UUID, *, pause: timedelta) -> None:
-    """Return leased work undone."""
+    """Return leased work undone, as if it had not been tried."""
     with connection.cursor() as cursor:
         cursor.execute(_PUT_BACK, {"token": token, "pause": pause.total_seconds()})
 
@@ -147,6 +147,8 @@ def write_embeddings(space_id: uuid.UUID, token: uuid.UUID, work: Sequence[Work]
     connection.ensure_connection()
     register_vector(connection.connection)  # before the cursor is opened: it copies what is registered
     with connection.cursor() as cursor:
+        # From the outside in, as everywhere: a deletion under way holds the revision before the work.
+        cursor.execute(_HOLD, {"revisions": list({one.revision_id for one in work})})
         cursor.execute(_FINISH, {"token": token, "chunks": [one.chunk_id for one in work]})
         held = {row[0] for row in cursor.fetchall()}
         driver = _driver(cursor)
@@ -232,9 +234,11 @@ FROM claimed JOIN kb_chunk chunk ON chunk.id = claimed.chunk_id
 JOIN kb_revision r ON r.id = chunk.revision_id JOIN kb_document d ON d.id = r.document_id
 """
 _PUT_BACK = """
-UPDATE kb_embeddingwork SET lease_token = NULL, lease_expires_at = NULL,
-  next_attempt_at = statement_timestamp() + make_interval(secs => %(pause)s) WHERE lease_token = %(token)s
+UPDATE kb_embeddingwork SET lease_token = NULL, lease_expires_at = NULL, attempts = attempts - 1,
+  next_attempt_at = statement_timestamp() + make_interval(secs => %(pause)s)
+WHERE lease_token = %(token)s
 """
+_HOLD = "SELECT FROM kb_revision WHERE id = ANY(%(revisions)s) ORDER BY id FOR NO KEY UPDATE"
 _FINISH = """
 DELETE FROM kb_embeddingwork WHERE lease_token = %(token)s AND chunk_id = ANY(%(chunks)s) RETURNING chunk_id
 """

@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +20,8 @@ class DurableStorage(FileSystemStorage):
     """Files on a local disk, synced with their folder before `save` returns: accepted means kept."""
 
     def _save(self, name: str, content: File) -> str:  # type: ignore[type-arg]
+        Path(self.path(name)).parent.mkdir(parents=True, exist_ok=True)
+        _sync(str(self.location))  # the folder may be new
         saved: str = super()._save(name, content)  # type: ignore[misc]  # Django's hook for subclasses, not in its stubs
         _sync(self.path(saved))
         _sync(os.path.dirname(self.path(saved)))

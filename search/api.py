@@ -8,10 +8,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.throttling import ScopedRateThrottle
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from kb.models import Chunk
+from kb.throttling import Throttle
 from search import citations, retrieval
 from search.serializers import AnswerSerializer, PassageSerializer, QuerySerializer, answer_json, citation_json
 
@@ -22,8 +23,9 @@ class SearchView(APIView):
     """Passages that answer a query, across languages, from the collections that the caller may see."""
 
     write_scope = "read"  # a search changes nothing: a token that may read may post it
-    throttle_classes = [ScopedRateThrottle]
-    throttle_scope = "search"
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [Throttle("search")]
 
     @extend_schema(request=QuerySerializer, responses=AnswerSerializer)
     def post(self, request: Request) -> Response:

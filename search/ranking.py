@@ -28,12 +28,13 @@ def fuse(candidates: Sequence[Candidate]) -> list[Candidate]:
     a word of the query is covered, the cube makes little of little, and meaning alone decides; an exact code or
     name covers much and wins. Ranks of equal weight would let the first of a meaningless list of words win.
     """
-    fused = [replace(one, fused=_joined(one)) for one in candidates]
+    if all(one.semantic is None for one in candidates):
+        fused = [replace(one, fused=one.lexical or 0.0) for one in candidates]
+    else:
+        fused = [replace(one, fused=_joined(one)) for one in candidates]
     return sorted(fused, key=lambda one: (-one.fused, str(one.chunk_id)))
 
 
 def _joined(one: Candidate) -> float:
     words = (one.lexical or 0.0) ** 3
-    if one.semantic is None:
-        return one.lexical or 0.0
-    return 1.0 - (1.0 - max(0.0, one.semantic)) * (1.0 - LEXICAL_WEIGHT * words)
+    return 1.0 - (1.0 - max(0.0, one.semantic or 0.0)) * (1.0 - LEXICAL_WEIGHT * words)

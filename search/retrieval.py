@@ -65,7 +65,7 @@ def search(user: User | AnonymousUser, query: Query) -> Answer:
         page = [c for c in ranked if query.min_score is None or c.fused >= query.min_score]
         shown = page[query.offset : query.offset + query.limit]
         hits = citations.cite(user, shown, first_rank=query.offset + 1)
-    mode: Mode = "lexical" if degraded else query.mode
+    mode: Mode = query.mode if encoded else "lexical"
     return Answer(
         query,
         hits,

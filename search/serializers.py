@@ -23,6 +23,7 @@ class QuerySerializer(Strict):
     media_types = serializers.ListField(child=serializers.CharField(max_length=100), max_length=20, required=False)
     created_after = serializers.DateTimeField(required=False)
     created_before = serializers.DateTimeField(required=False)
+    rerank = serializers.BooleanField(required=False, help_text="There is no reranker yet: only false is taken.")
     balance_languages = serializers.BooleanField(
         required=False,
         allow_null=True,
@@ -32,10 +33,15 @@ class QuerySerializer(Strict):
     min_score = serializers.FloatField(min_value=0, max_value=1, required=False)
     cursor = serializers.RegexField(r"^\d{1,3}$", required=False, allow_null=True)
 
+    def validate_rerank(self, wanted: bool) -> bool:
+        if wanted:
+            raise serializers.ValidationError("There is no reranker here.")
+        return wanted
+
     def to_query(self) -> Query:
         """The checked query."""
         given = dict(self.validated_data)
-        text, cursor = given.pop("query"), given.pop("cursor", None)
+        text, cursor, _rerank = given.pop("query"), given.pop("cursor", None), given.pop("rerank", None)
         values: dict[str, Any] = {name: _fixed(value) for name, value in given.items()}
         return Query(text, offset=min(int(cursor or 0), DEEPEST), **values)
 

@@ -27,3 +27,7 @@ urlpatterns = [
     path("healthz", health.alive),
     path("readyz", health.ready),
 ]
+
+handler400 = "kb.problems.bad_request"
+handler404 = "kb.problems.not_found"
+handler500 = "kb.problems.server_error"

@@ -138,6 +138,7 @@ class Migration(migrations.Migration):
                 ('prefix', models.CharField(editable=False, max_length=8)),
                 ('digest', models.CharField(editable=False, max_length=64, unique=True)),
                 ('scopes', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=10), help_text='read, write, manage', size=None, verbose_name='scopes')),
+                ('limited', models.BooleanField(default=False, editable=False, help_text='Reaches only its collections: also when the last of them was deleted and there are none.')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='created')),
                 ('expires_at', models.DateTimeField(blank=True, null=True, verbose_name='expires')),
                 ('last_used_at', models.DateTimeField(blank=True, editable=False, null=True, verbose_name='last used')),

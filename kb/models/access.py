@@ -3,9 +3,9 @@
 import hashlib
 import secrets
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.contrib.auth.models import AbstractUser, Group
 from django.contrib.postgres.fields import ArrayField
@@ -13,6 +13,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+if TYPE_CHECKING:
+    from kb.models.collection import Collection
 
 
 class User(AbstractUser):
@@ -71,6 +74,10 @@ class AccessTokenQuerySet(models.QuerySet["AccessToken"]):
         """The usable token with this secret, if there is one."""
         return self.usable().select_related("user").filter(digest=_digest(secret)).first()
 
+    def known(self, secret: str) -> bool:
+        """Whether there is or was a token with this secret."""
+        return self.filter(digest=_digest(secret)).exists()
+
     def issue(
         self,
         user: User,
@@ -98,6 +105,11 @@ class AccessToken(models.Model):
     prefix = models.CharField(max_length=8, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     scopes = ArrayField(models.CharField(max_length=10), verbose_name=_("scopes"), help_text=_("read, write, manage"))
+    limited = models.BooleanField(
+        default=False,
+        editable=False,
+        help_text="Reaches only its collections: also when the last of them was deleted and there are none.",
+    )
     collections = models.ManyToManyField(
         "kb.Collection",
         blank=True,
@@ -129,6 +141,12 @@ class AccessToken(models.Model):
         secret = secret or f"ccd_{secrets.token_urlsafe(32)}"
         self.prefix, self.digest = secret[:8], _digest(secret)
         return secret
+
+    def limit_to(self, collections: "Iterable[Collection]") -> None:
+        """Reach these collections only, from now on."""
+        self.collections.set(collections)
+        self.limited = True
+        self.save(update_fields=["limited"])
 
     def touch(self) -> None:
         """Note the use, at most once a minute: a busy program should not write a row with every request."""

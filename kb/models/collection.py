@@ -4,7 +4,7 @@ import uuid
 from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from django.db.models import Count, Q
 from django.urls import reverse
 from django.utils.text import slugify
@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 
 from embeddings.models import Space
 from kb.models.access import Membership, Role, User
+
+_SLUG_ATTEMPTS = 10
 
 
 class Domain(models.TextChoices):
@@ -60,7 +62,7 @@ class CollectionQuerySet(models.QuerySet["Collection"]):
     def _of_token(self, user: User) -> Self:
         """All collections, or those to which the token of this request is limited."""
         token = user.access_token
-        if token is None or not token.collections.exists():
+        if token is None or not token.limited:
             return self.all()
         return self.filter(pk__in=token.collections.values("pk"))
 
@@ -107,13 +109,31 @@ class Collection(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    SETTINGS = ("slug", "name", "description", "owner", "instruction_domain", "chunk_target", "chunk_maximum")
+    """What people change. The rest is written by name only: a form that was open must not put back an old space."""
+
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if not self.slug:
-            self.slug = self._free_slug()
-        super().save(*args, **kwargs)
+        if not self._state.adding:
+            super().save(*args, **{"update_fields": [*self.SETTINGS, "updated_at"], **kwargs})
+        elif self.slug:
+            super().save(*args, **kwargs)
+        else:
+            self._save_with_free_slug(*args, **kwargs)
 
     def get_absolute_url(self) -> str:
         return reverse("collection", args=[self.slug])
+
+    def _save_with_free_slug(self, *args: Any, **kwargs: Any) -> None:
+        """Two people may take the same free slug at the same moment: whoever comes second takes the next."""
+        for _attempt in range(_SLUG_ATTEMPTS):
+            self.slug = self._free_slug()
+            try:
+                with transaction.atomic():
+                    return super().save(*args, **kwargs)
+            except IntegrityError:
+                continue
+        self.slug = uuid.uuid4().hex
+        return super().save(*args, **kwargs)
 
     def _free_slug(self) -> str:
         """The name as a slug, numbered where that one is taken."""

@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.fields import ArrayField
@@ -118,6 +118,14 @@ class Document(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    EDITABLE = ("title", "tags", "metadata")
+    """What people change. `live_revision` is written by name only: a form that was open must not undo a publish."""
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            kwargs = {"update_fields": [*self.EDITABLE, "updated_at"], **kwargs}
+        super().save(*args, **kwargs)
 
     def get_absolute_url(self) -> str:
         return reverse("document", args=[self.pk])

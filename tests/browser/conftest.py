@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
 
 # Playwright's synchronous interface runs an event loop in this thread, which Django takes for an asynchronous view.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
@@ -40,10 +40,14 @@ def open_page(chromium: Browser, live_server, transactional_db) -> Iterator[Open
     said: list[str] = []
     contexts = []
 
+    def note(message: ConsoleMessage) -> None:
+        if _REFUSED not in message.text:
+            said.append(f"{message.type}: {message.text}")
+
     def open_one(path: str = "/", *, sign_in: bool = True, **context: object) -> Page:
         contexts.append(chromium.new_context(base_url=live_server.url, **context))  # type: ignore[arg-type]
         page = contexts[-1].new_page()
-        page.on("console", lambda message: _REFUSED in message.text or said.append(f"{message.type}: {message.text}"))
+        page.on("console", note)
         page.on("pageerror", lambda error: said.append(f"error: {error}"))
         page.goto(path)
         if sign_in:

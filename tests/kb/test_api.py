@@ -219,12 +219,14 @@ class TestWhoMay:
     def test_a_token_limited_to_a_collection_sees_only_that(self, alice, collection, space):
         other = Collection.objects.create(name="Elsewhere", owner=alice, active_space=space)
         token, secret = AccessToken.objects.issue(alice, "one", scopes=["manage"])
-        token.collections.add(other)
+        token.limit_to([other])
         client = APIClient()
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
         assert [c["name"] for c in client.get("/api/v1/collections/").json()["results"]] == ["Elsewhere"]
         assert client.get(f"/api/v1/collections/{collection.pk}/").status_code == 404
         assert client.post("/api/v1/collections/", {"name": "New"}).status_code == 403
+        assert client.delete(f"/api/v1/collections/{other.pk}/").status_code == 204
+        assert client.get("/api/v1/collections/").json()["results"] == []
 
     def test_a_revoked_or_expired_token_is_nobody(self, alice, collection):
         from django.utils import timezone

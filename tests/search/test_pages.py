@@ -1,11 +1,13 @@
 """The search page."""
 
 import re
+import uuid
 from html import unescape
 
 import pytest
 from django.test import Client
 
+from embeddings.models import Space
 from kb import ingestion
 from kb.models import Collection, User
 from search.hits import Citation, Hit, Scores
@@ -62,7 +64,7 @@ def test_a_stranger_finds_nothing_and_sees_no_filter(corpus, charlie, answering)
     page = client.get("/", {"q": "moon"}).content.decode()
     assert labels(page) == []
     assert "Field notes" not in page
-    assert 'name="language"' not in page
+    assert 'type="checkbox" name="language"' not in page
 
 
 def test_it_is_narrowed_to_a_language(browser, corpus, answering):
@@ -82,8 +84,11 @@ def test_nothing_found_says_so(browser, corpus):
     assert "No passage was found" in page
 
 
-def test_without_the_encoder_it_goes_on_by_words_and_says_so(browser, corpus, monkeypatch):
-    monkeypatch.setattr("embeddings.serving.is_answering", lambda space_id: False)
+def test_without_the_encoder_it_goes_on_by_words_and_says_so(browser, corpus, collection):
+    gone = Space.objects.create(
+        id=uuid.uuid4(), name="gone", model="gone", fingerprint="gone", dimensions=8, dtype="float32", max_tokens=8
+    )
+    Collection.objects.filter(pk=collection.pk).update(active_space=gone)
     page = browser.get("/", {"q": "moon"}).content.decode()
     assert labels(page) == ["Tides, Moon"]
     assert "Search by meaning is not available" in page

@@ -116,8 +116,15 @@ CHECKS: dict[str, Callable[[], Iterator[str]]] = {
     "superseded": _by_sql(
         """SELECT DISTINCT e.revision_id FROM kb_embedding e JOIN kb_revision r ON r.id = e.revision_id
            JOIN kb_document d ON d.id = r.document_id
-           WHERE r.state IN ('failed', 'cancelled') OR r.state = 'ready' AND d.live_revision_id <> r.id""",
+           WHERE r.state IN ('failed', 'cancelled')
+              OR r.state = 'ready' AND d.live_revision_id IS DISTINCT FROM r.id""",
         "revision {0} is not live and has embeddings.",
+    ),
+    "live": _by_sql(
+        """SELECT r.id, d.title FROM kb_revision r JOIN kb_document d ON d.id = r.document_id
+           LEFT JOIN kb_revision live ON live.id = d.live_revision_id
+           WHERE r.state = 'ready' AND r.number > coalesce(live.number, 0)""",
+        "revision {0} of “{1}” is ready and newer than the live one.",
     ),
     "work": _by_sql(
         """SELECT r.id, r.state FROM kb_embeddingwork w JOIN kb_chunk c ON c.id = w.chunk_id

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.files import File
 from django.core.management.base import BaseCommand, CommandError
 from rich.progress import track
@@ -38,6 +39,9 @@ class Command(BaseCommand):
             self._wait(kept)
 
     def _receive(self, collection: Collection, path: Path, user: User) -> Document | None:
+        if path.stat().st_size > settings.UPLOAD_LIMIT:
+            self.stderr.write(f"{path}: larger than {settings.UPLOAD_LIMIT // 2**20} MiB, the limit here.")
+            return None
         try:
             with path.open("rb") as file:
                 return ingestion.receive(collection, File(file), path.name, user=user).document

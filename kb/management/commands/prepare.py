@@ -64,8 +64,8 @@ def _make_administrator() -> dict[str, str] | None:
 def _take_token_from_environment() -> None:
     """KB_ADMIN_TOKEN works from the next start on, also where the administrator was made before it was set."""
     secret = os.environ.get("KB_ADMIN_TOKEN", "")
-    if not secret or AccessToken.objects.presented(secret):
-        return
+    if not secret or AccessToken.objects.known(secret):
+        return  # one that was revoked stays revoked
     name = os.environ.get("KB_ADMIN_USER") or "admin"
     user = User.objects.filter(username=name, is_superuser=True).first()
     if user is not None:
