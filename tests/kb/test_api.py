@@ -248,3 +248,44 @@ def test_the_schema_is_openapi_3_1(api):
     assert schema["openapi"].startswith("3.1")
     assert "/api/v1/search/" in schema["paths"]
     assert api.get("/api/v1/docs/").status_code == 200
+
+
+class TestNastyInput:
+    @pytest.mark.parametrize(
+        "metadata", ['{"a": "\\u0000"}', '{"a": 1e999}', '{"a": "\\ud800"}', "[" * 5000, "null", "7"]
+    )
+    def test_metadata_postgres_cannot_hold(self, api, collection, metadata):
+        assert send(api, collection, metadata=metadata).status_code == 400
+
+    @pytest.mark.parametrize(
+        "query", ["?tag=%00", "?q=%00", "?state=bogus", "?ordering=size", "?colour=red", "?cursor=cD14"]
+    )
+    def test_lists(self, api, collection, upload, query):
+        upload("tides.md", NOTE)
+        answer = api.get(f"/api/v1/collections/{collection.pk}/documents/{query}")
+        assert answer.status_code in (400, 404)
+        assert answer["Content-Type"] == "application/problem+json"
+
+    @pytest.mark.parametrize("path", ["/api/v1/documents/nonsense/", "/api/v1/nothing/"])
+    def test_an_address_that_is_none_is_a_problem_document(self, api, path):
+        assert api.get(path)["Content-Type"] == "application/problem+json"
+
+    def test_text_is_cleaned_wherever_it_comes_in(self, api, upload):
+        document = upload("tides.md", NOTE)
+        changed = api.patch(f"/api/v1/documents/{document.pk}/", {"title": " a\tb\u0001 ", "tags": ["x", "x", "y\n"]})
+        assert (changed.json()["title"], changed.json()["tags"]) == ("a b", ["x", "y"])
+        assert api.patch(f"/api/v1/documents/{document.pk}/", {"title": "\u0001"}).status_code == 400
+
+    def test_what_is_only_read_cannot_be_set(self, api, collection):
+        assert api.patch(f"/api/v1/collections/{collection.pk}/", {"slug": "other"}).status_code == 400
+
+    def test_changing_a_collection_takes_the_scope_manage(self, alice, collection):
+        writer = client_of(alice, scopes=("write",))
+        assert writer.patch(f"/api/v1/collections/{collection.pk}/", {"name": "x"}).status_code == 403
+        assert writer.delete(f"/api/v1/collections/{collection.pk}/").status_code == 403
+
+    def test_one_file_at_a_time(self, api, collection):
+        two = {"file": [SimpleUploadedFile("a.md", NOTE), SimpleUploadedFile("b.md", NOTE + b"b")]}
+        answer = api.post(f"/api/v1/collections/{collection.pk}/documents/", two, format="multipart")
+        assert answer.status_code == 400
+        assert not Document.objects.exists()

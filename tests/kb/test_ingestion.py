@@ -282,3 +282,49 @@ def test_the_index_of_the_space_is_partial_and_at_its_size(space):
         (definition,) = cursor.fetchone()
     assert f"halfvec({space.dimensions})" in definition
     assert str(space.pk) in definition
+
+
+def test_a_form_that_was_open_does_not_undo_a_publish(upload, work):
+    document = upload("tides.md", TIDES)
+    open_form = Document.objects.get(pk=document.pk)
+    work()
+    open_form.title = "Tides"
+    open_form.save()
+    document.refresh_from_db()
+    assert (document.title, document.live_revision.number) == ("Tides", 1)
+
+
+def test_a_wrong_extension_is_mended_by_the_right_one(upload, work, collection, alice):
+    document = upload("tides.pdf", TIDES)
+    work()
+    assert document.newest.reason == "type_mismatch"
+    again = ingestion.receive(collection, ContentFile(TIDES.encode()), "tides.md", user=alice)
+    assert (again.document, again.created) == (document, False)
+    work()
+    assert state_of(document) == State.READY
+
+
+def test_the_bytes_of_a_superseded_revision_are_a_new_document(upload, work, collection, alice):
+    document = upload("tides.md", TIDES)
+    work()
+    ingestion.receive_revision(document, ContentFile(b"# Tides\n\nNew."), "tides.md", user=alice)
+    work()
+    assert ingestion.receive(collection, ContentFile(TIDES.encode()), "tides.md", user=alice).created
+
+
+def test_no_passage_is_larger_than_the_encoder_reads(upload, work, collection, space):
+    Collection.objects.filter(pk=collection.pk).update(chunk_target=4000, chunk_maximum=8000)
+    space.max_tokens = 100
+    space.save()
+    document = upload("long.md", "# Long\n\n" + "One more sentence stands here. " * 200)
+    work()
+    assert max(document.newest.chunks.values_list("tokens", flat=True)) <= 100
+
+
+def test_work_given_back_was_not_tried(upload, space):
+    upload("tides.md", TIDES)
+    ingestion.read_next()
+    token = uuid.uuid4()
+    assert storing.claim_work(space.pk, token, 10_000)
+    storing.put_back(token, pause=timedelta(0))
+    assert set(EmbeddingWork.objects.values_list("attempts", "lease_token")) == {(0, None)}
