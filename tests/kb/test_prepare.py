@@ -4,6 +4,7 @@ import json
 
 import pytest
 from django.core.management import call_command
+from django.utils import timezone
 
 from embeddings.models import Space
 from kb.models import AccessToken, User
@@ -15,15 +16,15 @@ def test_it_makes_an_administrator_once(capsys):
     call_command("prepare", "--quiet")
     made = json.loads(capsys.readouterr().out)
     assert User.objects.get(username=made["admin"]).check_password(made["password"])
-    assert AccessToken.objects.presented(made["token"]).user.is_superuser
+    token = AccessToken.objects.presented(made["token"])
+    assert token is not None
+    assert token.user.is_superuser
     assert Space.objects.count() == 1
     call_command("prepare", "--quiet")
     assert capsys.readouterr().out == ""
 
 
 def test_a_token_from_the_environment_works_until_it_is_revoked(monkeypatch, capsys):
-    from django.utils import timezone
-
     secret = "a-token-from-the-environment"
     call_command("prepare", "--quiet")
     monkeypatch.setenv("KB_ADMIN_TOKEN", secret)
