@@ -19,9 +19,11 @@ Upload = Callable[..., Document]
 
 @pytest.fixture(autouse=True)
 def _folders(settings) -> None:
-    for folder in (settings.MEDIA_ROOT, settings.FILE_UPLOAD_TEMP_DIR):
+    for folder in (settings.MEDIA_ROOT, settings.FILE_UPLOAD_TEMP_DIR, settings.STATIC_ROOT):
         folder.mkdir(parents=True, exist_ok=True)
     settings.DISK_RESERVE = 0
+    # The real ones are slow on purpose, and nothing here is worth guarding.
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     # Nothing collects the static files for the tests; they are served from where they lie.
     settings.STORAGES = {
         **settings.STORAGES,
