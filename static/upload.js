@@ -7,6 +7,7 @@ const picker = zone.querySelector("input[type=file]");
 const list = zone.querySelector(".uploads");
 const waiting = [];
 let sending = 0;
+let again = 0;
 
 zone.classList.add("lively");
 picker.addEventListener("change", () => {
@@ -85,6 +86,9 @@ function finish({ row, bar, outcome }, { done, failed }) {
   outcome.textContent = failed || done;
   outcome.className = failed ? "wrong" : "muted";
   document.body.dispatchEvent(new Event("received"));
+  // An event that comes while the table is being replaced finds nobody listening: after the last file it comes again.
+  window.clearTimeout(again);
+  again = window.setTimeout(() => document.body.dispatchEvent(new Event("received")), 1000);
   // What went well stands in the table below; only what did not stays here.
   if (done) window.setTimeout(() => row.remove(), 4000);
   sendNext();
