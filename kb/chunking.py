@@ -38,6 +38,8 @@ class Stretch:
     end: int
     kind: Kind
     heading_path: tuple[str, ...]
+    context: str = ""
+    syntax: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,10 @@ class Reading:
         """The outline as it is stored: [{level, title, start}]."""
         return [{"level": one.level, "title": one.title, "start": one.start} for one in self.outline]
 
+    def stretches_json(self) -> list[list[Any]]:
+        """The stretches as they are stored: [[start, end, kind, syntax]]."""
+        return [[one.start, one.end, one.kind, one.syntax] for one in self.stretches]
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:
@@ -68,6 +74,7 @@ class Passage:
     tokens: int
     anchor: dict[str, Any]
     language: str
+    context: str = ""
 
     @property
     def content_hash(self) -> str:
@@ -165,9 +172,11 @@ class _Collection:
         start = self._length
         self._start_pages(start)
         self._append(section.text)
-        self._stretches.append(Stretch(start, self._length, section.kind, section.heading_path))
+        self._stretches.append(
+            Stretch(start, self._length, section.kind, section.heading_path, section.context, section.syntax)
+        )
         self._marks += (
-            Mark(start + mark.start, start + mark.end, mark.unit, mark.box)
+            replace(mark, start=start + mark.start, end=start + mark.end)
             for mark in section.marks
             if mark.start < mark.end
         )

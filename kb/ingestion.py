@@ -281,7 +281,8 @@ def _items(lease: _Lease) -> Iterator[Item]:
     if not path.is_file():
         raise Unreadable(Reason.FILE_MISSING, _("The stored file is gone. Upload it again."))
     sniffing.check(path, lease.revision.media_type)
-    return sandbox.read(path, lease.revision.media_type, on_alive=lease.keep)
+    options = lease.revision.document.collection.reading_options
+    return sandbox.read(path, lease.revision.media_type, options=options, on_alive=lease.keep)
 
 
 def _noting(

@@ -45,7 +45,11 @@ def store(revision: Revision, reading: Reading, passages: Sequence[Passage]) -> 
     """Replace all that was stored of a revision by this reading of it."""
     forget(revision.pk)
     RevisionText.objects.create(
-        revision=revision, text=reading.text, outline=reading.outline_json(), page_starts=list(reading.page_starts)
+        revision=revision,
+        text=reading.text,
+        outline=reading.outline_json(),
+        stretches=reading.stretches_json(),
+        page_starts=list(reading.page_starts),
     )
     with connection.cursor() as cursor, _driver(cursor).copy(_COPY_CHUNKS) as copy:
         for ordinal, passage in enumerate(passages):
@@ -79,6 +83,7 @@ def _chunk_row(revision: Revision, ordinal: int, passage: Passage) -> tuple[Any,
         passage.end,
         passage.text,
         list(passage.heading_path),
+        passage.context,
         passage.kind,
         json.dumps(passage.anchor, ensure_ascii=False),
         passage.language,
@@ -88,8 +93,8 @@ def _chunk_row(revision: Revision, ordinal: int, passage: Passage) -> tuple[Any,
     )
 
 
-_COPY_CHUNKS = """COPY kb_chunk (id, revision_id, ordinal, start, "end", text, heading_path, kind, anchor, language,
-  tokens, content_hash, lexemes) FROM STDIN"""
+_COPY_CHUNKS = """COPY kb_chunk (id, revision_id, ordinal, start, "end", text, heading_path, context, kind, anchor,
+  language, tokens, content_hash, lexemes) FROM STDIN"""
 
 _REUSE = """
 INSERT INTO kb_embedding (chunk_id, space_id, revision_id, collection_id, language, embedding)

@@ -26,6 +26,7 @@ class RevisionText(models.Model):
     )
     text = models.TextField()
     outline = models.JSONField(default=list, help_text="Headings: [{level, title, start}].")
+    stretches = models.JSONField(default=list, help_text="What stands where: [[start, end, kind, syntax]].")
     page_starts = ArrayField(
         models.PositiveIntegerField(), default=list, help_text="Where each page begins in the text."
     )
@@ -50,6 +51,7 @@ class Chunk(models.Model):
     end = models.PositiveIntegerField()
     text = models.TextField(_("text"))
     heading_path = ArrayField(models.TextField(), default=list)
+    context = models.TextField(blank=True, help_text="What it continues: the header row of a table.")
     kind = models.CharField(max_length=10)
     anchor = models.JSONField()
     language = models.CharField(_("language"), max_length=8)

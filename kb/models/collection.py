@@ -4,6 +4,7 @@ import uuid
 from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser
+from django.core.validators import RegexValidator
 from django.db import IntegrityError, models, transaction
 from django.db.models import Count, Q
 from django.urls import reverse
@@ -12,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from embeddings.models import Space
 from kb.models.access import Membership, Role, User
+from kb.reading.options import Options
 
 _SLUG_ATTEMPTS = 10
 
@@ -82,6 +84,22 @@ class Collection(models.Model):
     chunk_maximum = models.PositiveSmallIntegerField(
         _("largest passage"), default=448, help_text=_("Tokens a passage may have at most.")
     )
+    chunk_overlap = models.PositiveSmallIntegerField(
+        _("overlap"),
+        default=0,
+        help_text=_("Tokens, in whole sentences, that a passage repeats from the one before it."),
+    )
+    ocr_languages = models.CharField(
+        _("languages of scans"),
+        max_length=100,
+        blank=True,
+        default="eng+chi_sim",
+        validators=[RegexValidator(r"^[A-Za-z_]{3,40}(\+[A-Za-z_]{3,40})*$")],
+        help_text=_("Tesseract's names for them, joined by +. Empty: pages without text are left out."),
+    )
+    reads_annotations = models.BooleanField(
+        _("read annotations"), default=False, help_text=_("Notes and form fields of PDF files are read too.")
+    )
     active_space = models.ForeignKey(Space, models.PROTECT, related_name="active_in", verbose_name=_("active space"))
     building_space = models.ForeignKey(Space, models.PROTECT, null=True, blank=True, related_name="building_in")
     means_due = models.BooleanField(default=False, editable=False)
@@ -101,6 +119,9 @@ class Collection(models.Model):
                 name="collection_chunk_sizes",
             ),
             models.CheckConstraint(
+                condition=Q(chunk_overlap__lte=models.F("chunk_target") / 2), name="collection_chunk_overlap"
+            ),
+            models.CheckConstraint(
                 condition=Q(building_space__isnull=True) | ~Q(building_space=models.F("active_space")),
                 name="collection_builds_another_space",
             ),
@@ -109,7 +130,18 @@ class Collection(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    SETTINGS = ("slug", "name", "description", "owner", "instruction_domain", "chunk_target", "chunk_maximum")
+    SETTINGS = (
+        "slug",
+        "name",
+        "description",
+        "owner",
+        "instruction_domain",
+        "chunk_target",
+        "chunk_maximum",
+        "chunk_overlap",
+        "ocr_languages",
+        "reads_annotations",
+    )
     """What people change. The rest is written by name only: a form that was open must not put back an old space."""
 
     def save(self, *args: Any, **kwargs: Any) -> None:
@@ -122,6 +154,12 @@ class Collection(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("collection", args=[self.slug])
+
+    @property
+    def reading_options(self) -> Options:
+        """What the readers are asked for."""
+        languages = tuple(language for language in self.ocr_languages.split("+") if language)
+        return Options(annotations=self.reads_annotations, ocr_languages=languages)
 
     def _save_with_free_slug(self, *args: Any, **kwargs: Any) -> None:
         """Two people may take the same free slug at the same moment: whoever comes second takes the next."""

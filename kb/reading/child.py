@@ -14,6 +14,7 @@ from typing import Any
 from kb.reading import readers, rendering, wire
 from kb.reading.confinement import Ceiling, confine
 from kb.reading.failures import Reason, Unreadable
+from kb.reading.options import Options
 
 _RESERVE = 2 * 1024 * 1024
 
@@ -44,7 +45,11 @@ def _messages(order: dict[str, Any]) -> Iterator[wire.Message]:
     if "page" in order:
         yield rendering.render(path, order["page"], scale=order["scale"])
         return
-    yield from readers.read(path, order["media_type"])
+    yield from readers.read(path, order["media_type"], _options(order["options"]))
+
+
+def _options(said: dict[str, Any]) -> Options:
+    return Options(annotations=said["annotations"], ocr_languages=tuple(said["ocr_languages"]))
 
 
 def _out_of_memory() -> wire.Failed:

@@ -15,6 +15,7 @@ import pypdfium2.raw as pdfium
 from kb.reading import pdf_lines, pdf_outline, pdf_paragraphs, text
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.headings import Headings
+from kb.reading.options import Options
 from kb.reading.pdf_lines import Line
 from kb.reading.pdf_outline import Entry, Place
 from kb.reading.sections import About, Item, Page, Progress, Section, Warned
@@ -26,7 +27,7 @@ _LETTER = (612.0, 792.0)  # what PDF readers take a page of no size for
 _NAMED = 10
 
 
-def read(path: Path) -> Iterator[Item]:
+def read(path: Path, options: Options) -> Iterator[Item]:
     """The pages of a PDF and the sections on them. Raises Unreadable, NO_TEXT included."""
     document = open_document(path)
     total = len(document)

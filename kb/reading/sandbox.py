@@ -17,6 +17,7 @@ from typing import IO, Any, cast
 from kb.reading import sniffing, wire
 from kb.reading.confinement import Ceiling
 from kb.reading.failures import Reason, Unreadable
+from kb.reading.options import Options
 from kb.reading.rendering import PageImage
 from kb.reading.sections import Item, Section
 
@@ -49,6 +50,7 @@ class Limits:
 
 DEFAULT = Limits()
 RENDERING = Limits(seconds=30.0)
+_PLAIN = Options()
 
 
 def _nothing() -> None:
@@ -56,7 +58,12 @@ def _nothing() -> None:
 
 
 def read(
-    path: Path, media_type: str, limits: Limits = DEFAULT, *, on_alive: Callable[[], None] = _nothing
+    path: Path,
+    media_type: str,
+    limits: Limits = DEFAULT,
+    *,
+    options: Options = _PLAIN,
+    on_alive: Callable[[], None] = _nothing,
 ) -> Iterator[Item]:
     """The items of a file as its reader finds them.
 
@@ -65,7 +72,8 @@ def read(
     """
     silence = limits.page_seconds if media_type == sniffing.PDF else limits.seconds
     size = 0
-    for message in _messages({"path": str(path), "media_type": media_type}, limits, silence=silence, on_alive=on_alive):
+    order = {"path": str(path), "media_type": media_type, "options": asdict(options)}
+    for message in _messages(order, limits, silence=silence, on_alive=on_alive):
         if isinstance(message, PageImage):
             raise _crashed("a picture where text was asked for")
         if isinstance(message, Section):

@@ -5,10 +5,13 @@ from typing import Literal
 
 Kind = Literal["heading", "prose", "list", "table", "code", "caption"]
 
-Unit = Literal["page", "paragraph", "line"]
+Unit = Literal["page", "paragraph", "line", "slide", "sheet", "chapter"]
 """What the marks of a file count."""
 
 Box = tuple[float, float, float, float]
+
+Cell = tuple[int, int]
+"""(row, column) of a table, each from 1."""
 
 SEPARATOR = "\n\n"
 """What stands between two sections in a document's text. The text of a document is its sections' texts joined by it."""
@@ -20,24 +23,33 @@ class Mark:
 
     `unit` counts from 1 in the format's own unit: the line of a Markdown, HTML or text file, the paragraph of a Word
     file (a table counts one for each of its rows); for PDF it is the page. `box` is (x0, y0, x1, y1) in points, origin
-    at the top left of the page as displayed (rotation and crop box applied); only PDF has it.
+    at the top left of the page as displayed (rotation and crop box applied); only PDF has it. `cell` is the cell of a
+    table whose text this is, where the reader knows it.
     """
 
     start: int
     end: int
     unit: int
     box: Box | None = None
+    cell: Cell | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
     """A stretch of clean text (see `text.clean`) below one heading path. Headings are sections of their own,
-    whose path ends in themselves."""
+    whose path ends in themselves.
+
+    `context` is what a later part of the section cannot be understood without, and is repeated to the encoder with each
+    such part: the header row of a table. It stands at the beginning of the text. `syntax` is the language that code is
+    written in, in lower case, where the file says so.
+    """
 
     text: str
     kind: Kind
     heading_path: tuple[str, ...] = ()
     marks: tuple[Mark, ...] = ()
+    context: str = ""
+    syntax: str = ""
 
 
 @dataclass(frozen=True, slots=True)

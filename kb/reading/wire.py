@@ -12,7 +12,7 @@ from typing import Any, get_args
 from kb.reading import text
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.rendering import PageImage
-from kb.reading.sections import About, Box, Item, Kind, Mark, Page, Progress, Section, Unit, Warned
+from kb.reading.sections import About, Box, Cell, Item, Kind, Mark, Page, Progress, Section, Unit, Warned
 
 _UNITS_MOST = 50_000_000
 _POINTS_MOST = 1_000_000.0
@@ -53,7 +53,7 @@ def encode(message: Message) -> bytes:
     if isinstance(message, PageImage):
         fields["png"] = base64.b64encode(message.png).decode("ascii")
     if isinstance(message, Section):
-        fields["marks"] = [[mark.start, mark.end, mark.unit, mark.box] for mark in message.marks]
+        fields["marks"] = [[mark.start, mark.end, mark.unit, mark.box, mark.cell] for mark in message.marks]
     line = json.dumps([type(message).__name__, fields], ensure_ascii=False, separators=(",", ":"))
     return line.encode() + b"\n"
 
@@ -93,13 +93,22 @@ def _section(fields: dict[str, Any]) -> Section:
     marks = tuple(_mark(mark, len(words)) for mark in fields["marks"])
     if any(later.start < mark.end for mark, later in pairwise(marks)):
         raise Untrue("marks overlap")
-    return Section(words, _one_of(fields["kind"], get_args(Kind)), path, marks)
+    context = fields["context"]
+    if not isinstance(context, str) or len(context) > _WORDS_MOST or not words.startswith(context):
+        raise Untrue("the context of a section is not its beginning")
+    return Section(words, _one_of(fields["kind"], get_args(Kind)), path, marks, context, _words(fields["syntax"])[:40])
 
 
 def _mark(numbers: list[Any], length: int) -> Mark:
-    start, end, unit, box = numbers
+    start, end, unit, box, cell = numbers
     _whole(start, most=length)
-    return Mark(start, _whole(end, least=start, most=length), _whole(unit, least=1), None if box is None else _box(box))
+    return Mark(
+        start,
+        _whole(end, least=start, most=length),
+        _whole(unit, least=1),
+        None if box is None else _box(box),
+        None if cell is None else _cell(cell),
+    )
 
 
 def _box(numbers: list[Any]) -> Box:
@@ -107,6 +116,11 @@ def _box(numbers: list[Any]) -> Box:
     if left > right or top > bottom:
         raise Untrue("a box is inside out")
     return left, top, right, bottom
+
+
+def _cell(numbers: list[Any]) -> Cell:
+    row, column = numbers
+    return _whole(row, least=1), _whole(column, least=1)
 
 
 def _image(fields: dict[str, Any]) -> PageImage:

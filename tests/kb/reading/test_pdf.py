@@ -6,6 +6,7 @@ from PIL import Image, ImageDraw
 
 from kb.reading import pdf, rendering, sandbox, sniffing
 from kb.reading.failures import Reason, Unreadable
+from kb.reading.options import Options
 from kb.reading.sections import About, Item, Page, Progress, Warned
 
 from . import files
@@ -20,11 +21,11 @@ def path(tmp_path: Path) -> Path:
 
 
 def read(path: Path) -> list[Item]:
-    return list(pdf.read(path))
+    return list(pdf.read(path, Options()))
 
 
 def texts(path: Path) -> list[str]:
-    return [section.text for section in sections(pdf.read(path))]
+    return [section.text for section in sections(pdf.read(path, Options()))]
 
 
 def test_it_reads(path: Path) -> None:
@@ -56,7 +57,7 @@ def test_items_of_a_list_stay_apart(path: Path) -> None:
 
 def test_headings_come_from_the_outline(path: Path) -> None:
     files.pdf(path, [["1 Leave", "# Leave", LONG], ["before", "# 2 Pay", "Monthly."], ["after"]], outline=True)
-    found = sections(pdf.read(path))
+    found = sections(pdf.read(path, Options()))
     assert [(s.text, s.kind, s.heading_path) for s in found] == [
         ("1 Leave", "prose", ()),
         ("Leave", "heading", ("Leave",)),
@@ -78,10 +79,10 @@ def test_boxes_cover_the_ink_and_nothing_else(
     path: Path, rotate: int, crop: tuple[float, float, float, float] | None
 ) -> None:
     shown = files.changed(files.pdf(path, [["Words,", "", LONG]]), rotate=rotate, crop=crop)
-    (page,) = (item for item in pdf.read(shown) if isinstance(item, Page))
+    (page,) = (item for item in pdf.read(shown, Options()) if isinstance(item, Page))
     image = Image.open(io.BytesIO(rendering.render(shown, 1, scale=2).png)).convert("L")
     assert image.size == (round(page.width * 2), round(page.height * 2))
-    found = [mark.box for section in sections(pdf.read(shown)) for mark in section.marks]
+    found = [mark.box for section in sections(pdf.read(shown, Options())) for mark in section.marks]
     assert len(found) == 2
     for box in found:
         assert box is not None
