@@ -176,7 +176,7 @@ class _Collection:
             Stretch(start, self._length, section.kind, section.heading_path, section.context, section.syntax)
         )
         self._marks += (
-            replace(mark, start=start + mark.start, end=start + mark.end)
+            Mark(start + mark.start, start + mark.end, mark.unit, mark.box, mark.cell)
             for mark in section.marks
             if mark.start < mark.end
         )

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kb.reading import readers, rendering, wire
+from kb.reading import readers, wire
 from kb.reading.confinement import Ceiling, confine
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.options import Options
@@ -43,6 +43,8 @@ def main() -> None:
 def _messages(order: dict[str, Any]) -> Iterator[wire.Message]:
     path = Path(order["path"])
     if "page" in order:
+        from kb.reading import rendering  # brings PDFium: a Word file is read without
+
         yield rendering.render(path, order["page"], scale=order["scale"])
         return
     yield from readers.read(path, order["media_type"], _options(order["options"]))

@@ -7,17 +7,17 @@ TITLE_LENGTH = 300
 
 
 class Headings:
-    """The path to where a reader is. Levels count from 0; a heading closes those of its level and below."""
+    """The path to where a reader is. A smaller level is further out; a heading closes those of its level and below."""
 
     def __init__(self) -> None:
-        self._open: list[tuple[int, str]] = []
+        self._open: list[tuple[float, str]] = []
 
     @property
     def path(self) -> tuple[str, ...]:
         """The titles of the open headings."""
         return tuple(title for _level, title in self._open)
 
-    def enter(self, level: int, title: str) -> tuple[str, ...]:
+    def enter(self, level: float, title: str) -> tuple[str, ...]:
         """Open a heading; the path that ends in it."""
         while self._open and self._open[-1][0] >= level:
             self._open.pop()

@@ -1,30 +1,44 @@
-"""PDF: text with its boxes page by page, headings from the outline.
+"""PDF: text with its boxes page by page, in the order of reading.
 
-PDFium alone reads it, outline and metadata included: a second parser would see other objects than the first where a
-file is damaged or hostile, and pypdf limits its work per stream only, so that a small file keeps it busy for hours.
-pypdf is asked why when PDFium does not open a file.
+The steps, each a module: `pdf_lines` measures the lines of a page, `pdf_furniture` takes off what repeats on page after
+page, `pdf_outline` and `pdf_headings` find the headings, `pdf_blocks` and `pdf_tables` tell what the lines make,
+`pdf_flow` puts together what page breaks cut, `pdf_text` makes sections of it.
+
+PDFium alone reads the file, outline and metadata included: a second parser would see other objects than the first where
+a file is damaged or hostile, and pypdf takes as long for an outline as PDFium for the whole text. pypdf is asked why
+when PDFium does not open a file.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
-import pypdf
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from kb.reading import pdf_lines, pdf_outline, pdf_paragraphs, text
+from kb.reading import pdf_blocks, pdf_headings, pdf_lines, pdf_outline, text
 from kb.reading.failures import Reason, Unreadable
-from kb.reading.headings import Headings
 from kb.reading.options import Options
-from kb.reading.pdf_lines import Line
-from kb.reading.pdf_outline import Entry, Place
-from kb.reading.sections import About, Item, Page, Progress, Section, Warned
+from kb.reading.pdf_blocks import Block, Usual
+from kb.reading.pdf_flow import Flow
+from kb.reading.pdf_furniture import Window
+from kb.reading.pdf_headings import Sizes
+from kb.reading.pdf_lines import Line, Sheet
+from kb.reading.pdf_text import Compounds
+from kb.reading.sections import About, Item, Page, Progress, Warned
 
-VERSION = "1"
+VERSION = "2"
 PAGE_LIMIT = 5_000
 
 _LETTER = (612.0, 792.0)  # what PDF readers take a page of no size for
 _NAMED = 10
+_OUTLINED = -10_000
+"""Headings of the outline are further out than any that is known by its letters."""
+
+_PAGES_A_HEADING = 25
+"""An outline with fewer headings than one in so many pages names parts only: those within are looked for as well."""
+
+_MONOSPACED_MOST = 0.6
+"""Where more of a document's letters are monospaced, it was typed so, and they are no sign of code."""
 
 
 def read(path: Path, options: Options) -> Iterator[Item]:
@@ -36,18 +50,7 @@ def read(path: Path, options: Options) -> Iterator[Item]:
             Reason.TOO_MANY_PAGES, f"This PDF has {total:,} pages; the limit is {PAGE_LIMIT:,}. Split it into parts."
         )
     yield _about(document)
-    outline = pdf_outline.entries(document)
-    headings = Headings()
-    without_text = []
-    for number in range(1, total + 1):
-        sections = 0
-        for item in _page(document, number, entries=outline.get(number - 1, []), headings=headings):
-            sections += isinstance(item, Section)
-            yield item
-        if not sections:
-            without_text.append(number)
-        yield Progress(number, total)
-    yield from _warn(without_text, total)
+    yield from _Reading(document).items()
 
 
 def open_document(path: Path) -> pypdfium2.PdfDocument:
@@ -71,6 +74,8 @@ def _refused(path: Path, error: pypdfium2.PdfiumError) -> Unreadable:
 
 def _diagnosed(path: Path) -> Unreadable | None:
     """What pypdf, which forgives more, finds wrong with a file that PDFium does not open; None when it is damaged."""
+    import pypdf  # half as long to load as PDFium, all its modules and ours together, and seldom asked
+
     try:
         reader = pypdf.PdfReader(path)
         if reader.is_encrypted:
@@ -94,39 +99,79 @@ def _about(document: pypdfium2.PdfDocument) -> About:
     return About("pdf", VERSION, "page", title=said.get("Title", ""), metadata=metadata)
 
 
-def _page(document: pypdfium2.PdfDocument, number: int, *, entries: list[Entry], headings: Headings) -> Iterator[Item]:
-    try:
-        page = document[number - 1]
-        width, height = page.get_size()
-        lines = pdf_lines.lines(page)
-        places = pdf_outline.places(page, lines, entries)
-    except pypdfium2.PdfiumError:
-        yield Page(number, *_LETTER)
-        yield Warned("page_unreadable", f"Page {number:,} is damaged and was left out.")
-        return
-    yield Page(number, round(width, 2), round(height, 2))
-    yield from _sections(lines, places, number=number, headings=headings)
-    page.close()
+class _Reading:
+    """One pass over the pages."""
 
+    def __init__(self, document: pypdfium2.PdfDocument) -> None:
+        self._document = document
+        self._total = len(document)
+        self._outline = pdf_outline.entries(document)
+        self._is_outlined = sum(map(len, self._outline.values())) * _PAGES_A_HEADING >= self._total
+        self._window = Window()
+        self._sizes = Sizes()
+        self._compounds = Compounds()
+        self._flow = Flow(self._compounds)
+        self._letters = self._monospaced = 0
+        self._without_text: list[int] = []
 
-def _sections(lines: list[Line], places: list[Place], *, number: int, headings: Headings) -> Iterator[Section]:
-    """The lines of a page in order, cut where its headings stand."""
-    at = 0
-    for place in places:
-        yield from _prose(lines[at : place.first], number, headings.path)
-        at = max(at, place.first)
-        heading = pdf_paragraphs.join(lines[at : place.first + place.count], number)
-        said = heading.section("heading").text if heading else place.entry.title
-        path = headings.enter(place.entry.level, said)
-        if heading:
-            yield heading.section("heading", path)
-        at = max(at, place.first + place.count)
-    yield from _prose(lines[at:], number, headings.path)
+    def items(self) -> Iterator[Item]:
+        for number in range(1, self._total + 1):
+            try:
+                sheet = self._measured(number)
+            except pypdfium2.PdfiumError:
+                sheet = Sheet(number, *_LETTER, lines=[], length=_LETTER[1])
+                yield Warned("page_unreadable", f"Page {number:,} is damaged and was left out.")
+            yield Progress(number, self._total)
+            self._note(sheet)
+            for body in self._window.add(sheet):
+                yield from self._settled(body)
+        for body in self._window.rest():
+            yield from self._settled(body)
+        yield from self._flow.rest()
+        yield from _warn(self._without_text, self._total)
 
+    def _measured(self, number: int) -> Sheet:
+        page = self._document[number - 1]
+        if number in self._outline:
+            self._outline[number] = pdf_outline.on_page(page, self._outline[number])
+        sheet = pdf_lines.measure(page, number)
+        page.close()
+        return sheet
 
-def _prose(lines: list[Line], number: int, path: tuple[str, ...]) -> Iterator[Section]:
-    for group in pdf_paragraphs.paragraphs(lines):
-        yield pdf_paragraphs.join(group, number).section("prose", path)
+    def _note(self, sheet: Sheet) -> None:
+        if not sheet.lines:
+            self._without_text.append(sheet.number)
+        self._sizes.note(sheet.lines)
+        self._compounds.note(sheet.lines)
+        for line in sheet.lines:
+            self._letters += len(line.text)
+            self._monospaced += len(line.text) * line.monospaced
+
+    def _settled(self, sheet: Sheet) -> Iterator[Item]:
+        yield Page(sheet.number, round(sheet.width, 2), round(sheet.height, 2))
+        usual = Usual(sheet.lines, sheet.length)
+        blocks = [block for part in self._parts(sheet) for block in self._blocks(part, usual)]
+        yield from self._flow.add(blocks, usual, body=self._sizes.body)
+
+    def _parts(self, sheet: Sheet) -> Iterator[Block | list[Line]]:
+        """The lines of a page in order, cut where the outline's headings stand."""
+        lines, at = sheet.lines, 0
+        for place in pdf_outline.places(lines, self._outline.get(sheet.number, [])):
+            yield lines[at : place.first]
+            at = max(at, place.first)
+            heading = lines[at : place.first + place.count]
+            yield Block("heading", heading, level=_OUTLINED + place.entry.level, title=place.entry.title)
+            at += len(heading)
+        yield lines[at:]
+
+    def _blocks(self, part: Block | list[Line], usual: Usual) -> Iterator[Block]:
+        if isinstance(part, Block):
+            yield part
+            return
+        typed = self._monospaced > _MONOSPACED_MOST * self._letters
+        for block in pdf_blocks.blocks(part, usual, code=not typed):
+            level = None if self._is_outlined else pdf_headings.level(block, self._sizes.body)
+            yield block if level is None else Block("heading", block.lines, level=level)
 
 
 def _warn(without_text: list[int], total: int) -> Iterator[Warned]:

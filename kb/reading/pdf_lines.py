@@ -1,50 +1,104 @@
-"""The lines of text on a PDF page, each with its box on the page as displayed."""
+"""The lines of text on a PDF page, each with its box on the page as displayed.
+
+PDFium is asked for a page's text at once and for the boxes of whole runs of it: a call for each character would take
+longer than all the rest. Single characters are measured where they decide: in right-to-left words, and at wide gaps.
+"""
 
 import ctypes
+import math
+import re
+import unicodedata
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 import regex
+from msgspec import Struct
 
 from kb.reading import pdf_bidi, text
 from kb.reading.sections import Box
 
-_LINE_ENDS = (0x0A, 0x0D)
-_HYPHEN = 0x02
+_ENDED = regex.compile(r"[^\r\n\x02]*(?:\r\n|[\r\n\x02]|$)")
+_SOME_LINES = re.compile(r"[^\r\n\x02]{3,}")
+_ANGLES = 5
+
+_HYPHEN = "\x02"
 """What PDFium gives for a hyphen at the end of a line (FPDFText_IsHyphen), in place of hyphen and line end."""
 
-_RIGHT_TO_LEFT = regex.compile(r"[\p{Arabic}\p{Hebrew}\p{Syriac}\p{Thaana}]")
+# Hebrew, Arabic, Syriac, Thaana and what follows them in Unicode's blocks, and their presentation forms.
+_RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _LETTER = regex.compile(r"\p{L}")
 
+_GAP = 1.6
+"""A wider gap between two words, in font heights, is none of a sentence: what stands on both sides belongs to
+different columns, or cells of a table. Justified lines stay below."""
 
-@dataclass(frozen=True, slots=True)
-class Line:
-    """Clean text, not empty. Lengths are points from the top left of the page as displayed."""
+_SPREAD_GAP = 0.3
+_SPREAD = 0.4
+"""A line with more such gaps than this part of its characters is spread out to the width of its column."""
+
+_SPREAD_WORDS = re.compile("(?<=[\u3040-\u30ff\u3400-\u9fff，。、；：]) (?=[\u3040-\u30ff\u3400-\u9fff，。、；：])")
+_SPREAD_SPACES = 4
+
+_LEADERS = re.compile(r"(?:\s?[.·…‥・]){4,}")
+_FAR = 1e9
+
+# How fonts draw letters, not which letters they are: ligatures, Arabic forms, radicals in place of characters.
+_FORMS = re.compile("[\ufb00-\ufb4f\ufb50-\ufdfb\ufe70-\ufefc\u2e80-\u2fdf\uf900-\ufaff]")
+# Word writes bullets with symbol fonts, at their places in the private use area.
+_SYMBOLS = re.compile("[\uf020-\uf0ff]")
+_BULLETS = str.maketrans({"\uf0b7": "•", "\uf0a7": "▪", "\uf0d8": "➢", "\uf0fc": "✓", "\uf0a8": "◦", "\uf076": "❖"})
+
+_BOLD = regex.compile(rb"bold|black|heavy|semibold|demi|-bd|cmbx|sfbx", regex.IGNORECASE)
+_MONOSPACED = regex.compile(rb"mono|courier|consol|menlo|typewriter|cmtt|sftt|fixed|terminal", regex.IGNORECASE)
+_FONT_NAME_MOST = 128
+
+
+class Line(Struct, frozen=True, gc=False):
+    """Clean text, not empty. Lengths are points from the top left of the page, held so that most of its text is
+    upright: as displayed, nearly always."""
 
     text: str
+    page: int
     box: Box
     baseline: float
     height: float
     """Of its font, from descent to ascent."""
 
-    hyphenated: bool
+    hyphenated: bool = False
     """It ended in a hyphen, left out of `text`: the word goes on in the next line."""
+
+    bold: bool = False
+    monospaced: bool = False
+    leftward: bool = False
+    """It is read from right to left."""
+
+    place: Box | None = None
+    """Its box on the page as displayed; None where it runs over the edge."""
 
     @property
     def begin(self) -> float:
         """How far from the side of the page where reading begins; only differences mean anything."""
-        return -self.box[2] if self._is_right_to_left() else self.box[0]
+        return -self.box[2] if self.leftward else self.box[0]
 
     @property
     def end(self) -> float:
         """The same for where the line ends."""
-        return -self.box[0] if self._is_right_to_left() else self.box[2]
+        return -self.box[0] if self.leftward else self.box[2]
 
-    def _is_right_to_left(self) -> bool:
-        letter = _LETTER.search(self.text)
-        return bool(letter and _RIGHT_TO_LEFT.match(letter.group()))
+
+class Sheet(Struct):
+    """A page as displayed, and its lines in the order of its content."""
+
+    number: int
+    width: float
+    height: float
+    lines: list[Line]
+    length: float
+    """From top to bottom, held as its lines are measured."""
 
 
 Displayed = Callable[[float, float], tuple[float, float]]
@@ -63,71 +117,258 @@ def displayed(page: pypdfium2.PdfPage) -> Displayed:
     return turned[page.get_rotation()]
 
 
-def lines(page: pypdfium2.PdfPage) -> list[Line]:
-    """The lines of a page in the order of its content; what lies outside the displayed page is left out."""
-    characters = page.get_textpage()
-    place = displayed(page)
+def measure(page: pypdfium2.PdfPage, number: int) -> Sheet:
+    """Page `number` with its lines. What its crop box hides is left out, not what runs over the edge of the paper.
+
+    A line of PDFium's with a wide gap in it is several.
+    """
     width, height = page.get_size()
-    found = (_line(characters, first, last, place=place) for first, last in _ranges(characters))
-    shown = [line for line in found if line and _overlaps(line.box, width, height)]
+    characters = _Characters(page, number)
+    lines = list(characters.lines())
     characters.close()
-    return shown
+    if page.get_cropbox() != page.get_mediabox():
+        lines = [line for line in lines if line.place]
+    return Sheet(number, width, height, lines, width if characters.frame.is_sideways else height)
 
 
-def _ranges(characters: pypdfium2.PdfTextPage) -> Iterator[tuple[int, int]]:
-    """The characters [first, last) of each line, a hyphen at its end included."""
-    first = 0
-    total = characters.count_chars()
-    for index in range(total):
-        code = pdfium.FPDFText_GetUnicode(characters, index)
-        if code in _LINE_ENDS:
-            yield first, index
-            first = index + 1
-        elif code == _HYPHEN and pdfium.FPDFText_IsHyphen(characters, index) == 1:
-            yield first, index + 1
-            first = index + 1
-    yield first, total
+class _Frame:
+    """A page held so that its text is upright: where its points come to lie then."""
+
+    def __init__(self, page: pypdfium2.PdfPage, angle: float) -> None:
+        self._displayed = displayed(page)
+        self._width, self._height = page.get_size()
+        x0, y0 = self._displayed(0.0, 0.0)
+        x1, y1 = self._displayed(math.cos(angle), math.sin(angle))
+        self._right, self._down = round(x1 - x0), round(y1 - y0)
+        """The direction of reading, on the page as displayed."""
+
+        if abs(self._right) + abs(self._down) != 1:
+            self._right, self._down = 1, 0  # askew: no way of holding it is better
+        self.is_sideways = self._down != 0
+
+    def point(self, x: float, y: float) -> tuple[float, float]:
+        x, y = self._displayed(x, y)
+        if self._right == 1:
+            return x, y
+        if self._right == -1:
+            return self._width - x, self._height - y
+        return (y, self._width - x) if self._down == 1 else (self._height - y, x)
+
+    def box(self, left: float, bottom: float, right: float, top: float) -> Box:
+        return _spanned(self.point(left, bottom), self.point(right, top))
+
+    def place(self, box: Box) -> Box | None:
+        """A box held so, on the page as displayed; None where it is beyond its edge."""
+        x0, y0, x1, y1 = box
+        if self._right == -1:
+            x0, y0, x1, y1 = self._width - x1, self._height - y1, self._width - x0, self._height - y0
+        elif self._down == 1:
+            x0, y0, x1, y1 = self._width - y1, x0, self._width - y0, x1
+        elif self._down == -1:
+            x0, y0, x1, y1 = y0, self._height - x1, y1, self._height - x0
+        if x0 >= self._width or x1 <= 0 or y0 >= self._height or y1 <= 0:
+            return None
+        return round(x0, 2), round(y0, 2), round(x1, 2), round(y1, 2)
 
 
-def _line(characters: pypdfium2.PdfTextPage, first: int, last: int, *, place: Displayed) -> Line | None:
-    codes = [pdfium.FPDFText_GetUnicode(characters, index) for index in range(first, last)]
-    visible = [first + offset for offset, code in enumerate(codes) if not chr(code).isspace()]
-    standing = {index: box for index in visible if (box := _box(characters, index, place=place))}
-    lefts = [standing[index][0] if index in standing else None for index in range(first, last)]
-    words = text.one_line(pdf_bidi.in_reading_order("".join(map(chr, codes)), lefts))
-    if not words or not standing:
-        return None
-    baseline, height = _measure(characters, visible[0], place=place)
-    return Line(words, _around(list(standing.values())), baseline, height, hyphenated=codes[-1] == _HYPHEN)
-
-
-def _box(characters: pypdfium2.PdfTextPage, index: int, *, place: Displayed) -> Box | None:
-    left, right, bottom, top = (ctypes.c_double() for _side in range(4))
-    if not pdfium.FPDFText_GetCharBox(characters, index, left, right, bottom, top):
-        return None
-    if left.value == right.value and bottom.value == top.value:
-        return None
-    return _upright(place(left.value, bottom.value), place(right.value, top.value))
-
-
-def _upright(one: tuple[float, float], other: tuple[float, float]) -> Box:
+def _spanned(one: tuple[float, float], other: tuple[float, float]) -> Box:
     return min(one[0], other[0]), min(one[1], other[1]), max(one[0], other[0]), max(one[1], other[1])
 
 
-def _around(boxes: list[Box]) -> Box:
-    lefts, tops, rights, bottoms = zip(*boxes, strict=True)
-    return round(min(lefts), 2), round(min(tops), 2), round(max(rights), 2), round(max(bottoms), 2)
+class _Characters:
+    """The characters of a page. Those of `text` are counted as PDFium counts them."""
+
+    def __init__(self, page: pypdfium2.PdfPage, number: int) -> None:
+        self._number = number
+        self._page = page.get_textpage()
+        self._text = _text_of(self._page)
+        self.frame = _Frame(page, self._angle())
+        self._is_turned = self.frame.is_sideways != (page.get_rotation() in (90, 270))
+        self._is_plain = _is_plain(self._text)
+        self._has_leftward = not self._text.isascii() and _RIGHT_TO_LEFT.search(self._text) is not None
+        self._sides = tuple(ctypes.c_double() for _side in range(4))
+        self._bounds = pdfium.FS_RECTF()
+        self._name = ctypes.create_string_buffer(_FONT_NAME_MOST)
+        self._flags = ctypes.c_int()
+
+    def close(self) -> None:
+        self._page.close()
+
+    def _angle(self) -> float:
+        """How most lines run, in radians from the horizontal of the page's own space."""
+        firsts = [found.end() - len(found.group().lstrip()) for found in _SOME_LINES.finditer(self._text)]
+        angles = Counter(round(pdfium.FPDFText_GetCharAngle(self._page, first), 2) for first in firsts[:_ANGLES])
+        return angles.most_common(1)[0][0] if angles else 0.0
+
+    def lines(self) -> Iterator[Line]:
+        for found in _ENDED.finditer(self._text):
+            said = found.group()
+            first = found.start() + len(said) - len(said.lstrip())
+            last = found.start() + len(said.rstrip("\r\n\x02 \t\xa0\u3000"))
+            if first < last:
+                yield from self._pieces(first, last, hyphenated=said.endswith(_HYPHEN))
+
+    def _pieces(self, first: int, last: int, *, hyphenated: bool) -> Iterator[Line]:
+        box, gap = self._extent(first, last)
+        if box is None:
+            return
+        baseline, height = self._measure(first, last)
+        bold, monospaced = self._style(first, last)
+        if gap > _GAP * height and not monospaced:
+            cuts = [first, *self._cuts(first, last, height), last]
+        else:
+            cuts = [first, last]
+        for start, end in pairwise(cuts):
+            if len(cuts) > 2:
+                box, _gap = self._extent(start, end)
+                baseline, height = self._measure(start, end)
+            words, leftward = self._words(start, end)
+            if words and box:
+                is_cut = hyphenated and end == last
+                yield Line(
+                    words,
+                    self._number,
+                    box,
+                    baseline,
+                    height,
+                    is_cut,
+                    bold,
+                    monospaced,
+                    leftward,
+                    self.frame.place(box),
+                )
+
+    def _words(self, first: int, last: int) -> tuple[str, bool]:
+        """What the characters say, in the order of reading, and whether that is leftwards."""
+        said = self._text[first:last]
+        leftward = False
+        if self._has_leftward and _RIGHT_TO_LEFT.search(said):
+            said = pdf_bidi.in_reading_order(said, self._lefts(first, last))
+            letter = _LETTER.search(said)
+            leftward = bool(letter and _RIGHT_TO_LEFT.match(letter.group()))
+        if self._is_plain:
+            return _closed(" ".join(said.split())), leftward
+        said = _FORMS.sub(lambda form: unicodedata.normalize("NFKC", form.group()), said.translate(_BULLETS))
+        return _closed(text.one_line(_LEADERS.sub(" … ", said))), leftward
+
+    def _extent(self, first: int, last: int) -> tuple[Box | None, float]:
+        """The box around a range of characters, and the widest gap between its runs of one font each."""
+        left, top, right, bottom = self._sides
+        spans = []
+        low, high = _FAR, -_FAR
+        for index in range(pdfium.FPDFText_CountRects(self._page, first, last - first)):
+            pdfium.FPDFText_GetRect(self._page, index, left, top, right, bottom)
+            x0, y0, x1, y1 = left.value, bottom.value, right.value, top.value
+            if self._is_turned:
+                x0, y0, x1, y1 = y0, x0, y1, x1
+            if x0 == x1 and y0 == y1:
+                continue
+            spans.append((x0, x1))
+            low = y0 if y0 < low else low
+            high = y1 if y1 > high else high
+        if not spans:
+            return None, 0.0
+        spans.sort()
+        start, end, widest = spans[0][0], spans[0][1], 0.0
+        for x0, x1 in spans:
+            widest = x0 - end if x0 - end > widest else widest
+            end = x1 if x1 > end else end
+        if self._is_turned:
+            start, low, end, high = low, start, high, end
+        return self.frame.box(start, low, end, high), widest
+
+    def _measure(self, first: int, last: int) -> tuple[float, float]:
+        """Baseline and font height, by a character in the middle: the first may be the raised mark of a note."""
+        index = (first + last) // 2
+        while self._text[index].isspace():
+            index -= 1
+        x, y, *_others = self._sides
+        pdfium.FPDFText_GetCharOrigin(self._page, index, x, y)
+        bounds = self._bounds
+        pdfium.FPDFText_GetLooseCharBox(self._page, index, bounds)
+        box = self.frame.box(bounds.left, bounds.bottom, bounds.right, bounds.top)
+        return self.frame.point(x.value, y.value)[1], box[3] - box[1]
+
+    def _style(self, first: int, last: int) -> tuple[bool, bool]:
+        """Whether a line is bold, and whether it is monospaced, from end to end: judged by three characters."""
+        bold, monospaced = self._font(first)
+        for index in (last - 1, (first + last) // 2):
+            if not (bold or monospaced):
+                break
+            if not self._text[index].isspace():
+                its_bold, its_monospaced = self._font(index)
+                bold, monospaced = bold and its_bold, monospaced and its_monospaced
+        return bold, monospaced
+
+    def _font(self, index: int) -> tuple[bool, bool]:
+        """Whether the font at `index` is bold, and whether all its characters have one width."""
+        size = pdfium.FPDFText_GetFontInfo(self._page, index, self._name, _FONT_NAME_MOST, self._flags)
+        name = self._name.raw[: max(0, size - 1)] if size <= _FONT_NAME_MOST else b""
+        return _style(name, self._flags.value)
+
+    def _lefts(self, first: int, last: int) -> list[float | None]:
+        return [None if box is None else box[0] for box in self._each(first, last)]
+
+    def _each(self, first: int, last: int) -> list[Box | None]:
+        """The box of each character; None for those that take no place."""
+        return [self._box(index) for index in range(first, last)]
+
+    def _box(self, index: int) -> Box | None:
+        if self._text[index].isspace():
+            return None
+        left, right, bottom, top = self._sides
+        if not pdfium.FPDFText_GetCharBox(self._page, index, left, right, bottom, top):
+            return None
+        if left.value == right.value and bottom.value == top.value:
+            return None
+        return self.frame.box(left.value, bottom.value, right.value, top.value)
+
+    def _cuts(self, first: int, last: int, height: float) -> list[int]:
+        """Where in a line a wide gap ends; nowhere in one whose characters were all moved apart to fill it."""
+        placed = [(index, box) for index, box in enumerate(self._each(first, last), start=first) if box]
+        gaps = [(index, _between(before, box)) for (_at, before), (index, box) in pairwise(placed)]
+        if sum(gap > _SPREAD_GAP * height for _index, gap in gaps) > _SPREAD * len(gaps):
+            return []
+        return [index for index, gap in gaps if gap > _GAP * height]
 
 
-def _measure(characters: pypdfium2.PdfTextPage, index: int, *, place: Displayed) -> tuple[float, float]:
-    """Baseline and font height, by the character at `index`."""
-    x, y = ctypes.c_double(), ctypes.c_double()
-    pdfium.FPDFText_GetCharOrigin(characters, index, x, y)
-    bounds = pdfium.FS_RECTF()
-    pdfium.FPDFText_GetLooseCharBox(characters, index, bounds)
-    box = _upright(place(bounds.left, bounds.bottom), place(bounds.right, bounds.top))
-    return place(x.value, y.value)[1], box[3] - box[1]
+def _text_of(page: pypdfium2.PdfTextPage) -> str:
+    """The text of a page, one character for each that PDFium counts."""
+    count = page.count_chars()
+    buffer = (ctypes.c_ushort * (2 * count + 2))()
+    units = pdfium.FPDFText_GetText(page, 0, count, buffer)
+    said = bytes(buffer)[: 2 * max(0, units - 1)].decode("utf-16-le", "surrogatepass")
+    if len(said) == count:
+        return said.replace("\ufffe", _HYPHEN)
+    # It leaves out characters that mean nothing, and counts them all the same.
+    return "".join(_character(pdfium.FPDFText_GetUnicode(page, index)) for index in range(count))
 
 
-def _overlaps(box: Box, width: float, height: float) -> bool:
-    return box[0] < width and box[2] > 0 and box[1] < height and box[3] > 0
+def _character(code: int) -> str:
+    return chr(code) if 0 < code <= 0x10FFFF else "\ufffd"
+
+
+def _closed(words: str) -> str:
+    """Without the spaces of a line that was spread out, in scripts that have none."""
+    if words.isascii() or words.count(" ") < _SPREAD_SPACES or len(_SPREAD_WORDS.findall(words)) < _SPREAD_SPACES:
+        return words
+    return _SPREAD_WORDS.sub("", words)
+
+
+def _is_plain(words: str) -> bool:
+    """Whether there is nothing to clean or to replace."""
+    without_ends = words.replace("\r", "").replace(_HYPHEN, "")
+    if text.clean(without_ends) != without_ends or _LEADERS.search(words):
+        return False
+    return words.isascii() or not (_FORMS.search(words) or _SYMBOLS.search(words))
+
+
+@lru_cache(256)
+def _style(name: bytes, flags: int) -> tuple[bool, bool]:
+    # Bits 1 and 19 of a font's flags (ISO 32000-1, table 123); names are surer, where they say anything.
+    bold = bool(flags & 1 << 18) or _BOLD.search(name) is not None
+    return bold, bool(flags & 1) or _MONOSPACED.search(name) is not None
+
+
+def _between(one: Box, other: Box) -> float:
+    return max(other[0] - one[2], one[0] - other[2])

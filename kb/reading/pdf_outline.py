@@ -3,7 +3,7 @@
 import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -34,7 +34,7 @@ _NOT_A_WORD = regex.compile(r"[\W_]+")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A heading as the outline names it. `top` is in the page's own space, None where it points to the whole page."""
+    """A heading as the outline names it, where on its page it stands: None where it points to the whole page."""
 
     level: int
     title: str
@@ -51,7 +51,7 @@ class Place:
 
 
 def entries(document: pypdfium2.PdfDocument) -> dict[int, list[Entry]]:
-    """The outline's headings by page, counted from 0."""
+    """The outline's headings by page, counted from 1; their tops are in the page's own space."""
     found: dict[int, list[Entry]] = defaultdict(list)
     for number, bookmark in enumerate(document.get_toc()):
         if number >= _ENTRIES:
@@ -60,7 +60,7 @@ def entries(document: pypdfium2.PdfDocument) -> dict[int, list[Entry]]:
         page = destination.get_index() if destination else None
         title = text.one_line(bookmark.get_title())
         if page is not None and page >= 0 and title:
-            found[page].append(Entry(bookmark.level, title, _top(destination)))
+            found[page + 1].append(Entry(bookmark.level, title, _top(destination)))
     return found
 
 
@@ -72,16 +72,22 @@ def _top(destination: pypdfium2.PdfDest) -> float | None:
     return float(numbers[at])
 
 
-def places(page: pypdfium2.PdfPage, lines: Sequence[Line], entries: Sequence[Entry]) -> list[Place]:
-    """Where the headings of a page stand among its lines, in the order of the page."""
+def on_page(page: pypdfium2.PdfPage, entries: Sequence[Entry]) -> list[Entry]:
+    """The same headings, their tops counted from the top of the page as displayed."""
     place = displayed(page)
     left = page.get_bbox()[0]
-    found = [_place(entry, lines, top=None if entry.top is None else place(left, entry.top)[1]) for entry in entries]
+    return [entry if entry.top is None else replace(entry, top=place(left, entry.top)[1]) for entry in entries]
+
+
+def places(lines: Sequence[Line], entries: Sequence[Entry]) -> list[Place]:
+    """Where the headings of a page (see `on_page`) stand among its lines, in the order of the page."""
+    found = [_place(entry, lines) for entry in entries]
     # The sort is stable: headings that begin at one line stay in the outline's order, the outer before the inner.
     return sorted(found, key=lambda one: one.first)
 
 
-def _place(entry: Entry, lines: Sequence[Line], *, top: float | None) -> Place:
+def _place(entry: Entry, lines: Sequence[Line]) -> Place:
+    top = entry.top
     by_title = [
         Place(entry, first, count)
         for first in range(len(lines))

@@ -1,23 +1,14 @@
 """A page of a PDF as a picture."""
 
-from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
 from kb.reading import pdf
 from kb.reading.failures import Reason, Unreadable
+from kb.reading.sections import PageImage
 
 PIXELS = 16_000_000
 """The most pixels of a picture: 64 MB while it is drawn. A larger one is drawn at a smaller scale."""
-
-
-@dataclass(frozen=True, slots=True)
-class PageImage:
-    """A PNG of a page as displayed; width and height of the page in points."""
-
-    png: bytes
-    width_pt: float
-    height_pt: float
 
 
 def render(path: Path, page: int, *, scale: float) -> PageImage:

@@ -18,8 +18,7 @@ from kb.reading import sniffing, wire
 from kb.reading.confinement import Ceiling
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.options import Options
-from kb.reading.rendering import PageImage
-from kb.reading.sections import Item, Section
+from kb.reading.sections import Item, PageImage, Section
 
 log = logging.getLogger(__name__)
 

@@ -1,24 +1,32 @@
-"""What every reader yields: sections of text, each with its heading path, its kind and its place."""
+"""What every reader yields: sections of text, each with its heading path, its kind and its place.
 
-from dataclasses import dataclass, field
-from typing import Literal
+The types are msgspec's, because they cross from the child that reads to its parent as JSON: the bounds written here are
+checked when a line is decoded (see `wire`).
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
 
 Kind = Literal["heading", "prose", "list", "table", "code", "caption"]
 
 Unit = Literal["page", "paragraph", "line", "slide", "sheet", "chapter"]
 """What the marks of a file count."""
 
-Box = tuple[float, float, float, float]
+Points = Annotated[float, Meta(ge=-1e6, le=1e6)]
+Offset = Annotated[int, Meta(ge=0, le=50_000_000)]
+Ordinal = Annotated[int, Meta(ge=1, le=50_000_000)]
 
-Cell = tuple[int, int]
+Box = tuple[Points, Points, Points, Points]
+
+Cell = tuple[Ordinal, Ordinal]
 """(row, column) of a table, each from 1."""
 
 SEPARATOR = "\n\n"
 """What stands between two sections in a document's text. The text of a document is its sections' texts joined by it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True, array_like=True):
     """Where the characters [start, end) of a section's text stand in the file.
 
     `unit` counts from 1 in the format's own unit: the line of a Markdown, HTML or text file, the paragraph of a Word
@@ -27,15 +35,14 @@ class Mark:
     table whose text this is, where the reader knows it.
     """
 
-    start: int
-    end: int
-    unit: int
+    start: Offset
+    end: Offset
+    unit: Ordinal
     box: Box | None = None
     cell: Cell | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
+class Section(Struct, frozen=True, array_like=True, tag=True):
     """A stretch of clean text (see `text.clean`) below one heading path. Headings are sections of their own,
     whose path ends in themselves.
 
@@ -52,40 +59,44 @@ class Section:
     syntax: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
+class Page(Struct, frozen=True, array_like=True, tag=True):
     """One page of a PDF as displayed: number from 1, width and height in points."""
 
-    number: int
-    width: float
-    height: float
+    number: Ordinal
+    width: Points
+    height: Points
 
 
-@dataclass(frozen=True, slots=True)
-class Warned:
+class PageImage(Struct, frozen=True, array_like=True, tag=True):
+    """A PNG of a page as displayed; width and height of the page in points."""
+
+    png: bytes
+    width_pt: Points
+    height_pt: Points
+
+
+class Warned(Struct, frozen=True, array_like=True, tag=True):
     """Something was not read, and the document is useful all the same."""
 
     code: str
     detail: str
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True, array_like=True, tag=True):
     """`done` of `total` units (pages, where there are pages) have been read."""
 
-    done: int
-    total: int
+    done: Offset
+    total: Offset
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(Struct, frozen=True, array_like=True, tag=True):
     """What the file says of itself. `title` is empty where it says nothing."""
 
     reader: str
     version: str
     unit: Unit
     title: str = ""
-    metadata: dict[str, str] = field(default_factory=dict)
+    metadata: dict[str, str] = {}
 
 
 Item = About | Page | Section | Warned | Progress

@@ -1,32 +1,25 @@
 """Items on their way from the child that reads to its parent: a line of JSON each, believed only when checked."""
 
-import base64
-import binascii
-import json
-import math
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from functools import lru_cache
 from itertools import pairwise
-from typing import Any, get_args
+
+import msgspec
+from msgspec import Struct
 
 from kb.reading import text
 from kb.reading.failures import Reason, Unreadable
-from kb.reading.rendering import PageImage
-from kb.reading.sections import About, Box, Cell, Item, Kind, Mark, Page, Progress, Section, Unit, Warned
+from kb.reading.sections import About, Item, PageImage, Section, Warned
 
-_UNITS_MOST = 50_000_000
-_POINTS_MOST = 1_000_000.0
 _WORDS_MOST = 2_000
 _PATH_MOST = 32
+_SYNTAX_MOST = 40
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True, array_like=True, tag=True):
     """The reader came to the end: without this, what arrived is not the whole."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True, array_like=True, tag=True):
     """The reader could not read the file."""
 
     reason: Reason
@@ -36,6 +29,9 @@ class Failed:
 
 
 Message = Item | PageImage | Finished | Failed
+
+_ENCODER = msgspec.json.Encoder()
+_DECODER: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 
 
 class Untrue(ValueError):
@@ -49,118 +45,54 @@ def failed(error: Unreadable) -> Failed:
 
 def encode(message: Message) -> bytes:
     """One line, its end included."""
-    fields = asdict(message)
-    if isinstance(message, PageImage):
-        fields["png"] = base64.b64encode(message.png).decode("ascii")
-    if isinstance(message, Section):
-        fields["marks"] = [[mark.start, mark.end, mark.unit, mark.box, mark.cell] for mark in message.marks]
-    line = json.dumps([type(message).__name__, fields], ensure_ascii=False, separators=(",", ":"))
-    return line.encode() + b"\n"
+    return _ENCODER.encode(message) + b"\n"
 
 
 def decode(line: bytes) -> Message:
     """The message of a line. Raises Untrue for what cannot be one: types, ranges and sizes are checked."""
     try:
-        name, fields = json.loads(line)
-        return _DECODERS[name](fields)
-    except Untrue:
-        raise
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, binascii.Error) as error:
+        message = _DECODER.decode(line)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         raise Untrue(f"not a message: {line[:80]!r}") from error
+    match message:
+        case Section():
+            return _section(message)
+        case About():
+            metadata = {_words(key): _words(value) for key, value in list(message.metadata.items())[:_PATH_MOST]}
+            return About(_words(message.reader), _words(message.version), message.unit, _words(message.title), metadata)
+        case Warned():
+            return Warned(_words(message.code), _words(message.detail))
+        case Failed():
+            return Failed(message.reason, _words(message.detail), _words(message.trace))
+        case PageImage() if not message.png.startswith(b"\x89PNG\r\n\x1a\n"):
+            raise Untrue("a picture is not a PNG")
+    return message
 
 
-def _about(fields: dict[str, Any]) -> About:
-    return About(
-        _words(fields["reader"]),
-        _words(fields["version"]),
-        _one_of(fields["unit"], get_args(Unit)),
-        _words(fields["title"]),
-        {_words(key): _words(value) for key, value in list(fields["metadata"].items())[:_PATH_MOST]},
-    )
-
-
-def _page(fields: dict[str, Any]) -> Page:
-    return Page(_whole(fields["number"], least=1), _points(fields["width"]), _points(fields["height"]))
-
-
-def _section(fields: dict[str, Any]) -> Section:
-    words = fields["text"]
-    if not isinstance(words, str) or not words.strip() or text.clean(words) != words:
+def _section(section: Section) -> Section:
+    words = section.text
+    if not words.strip() or text.clean(words) != words:
         raise Untrue("the text of a section is not clean")
-    path = tuple(_words(title) for title in fields["heading_path"])
-    if len(path) > _PATH_MOST:
+    if len(section.heading_path) > _PATH_MOST:
         raise Untrue("a heading path is too deep")
-    marks = tuple(_mark(mark, len(words)) for mark in fields["marks"])
-    if any(later.start < mark.end for mark, later in pairwise(marks)):
-        raise Untrue("marks overlap")
-    context = fields["context"]
-    if not isinstance(context, str) or len(context) > _WORDS_MOST or not words.startswith(context):
+    if len(section.context) > _WORDS_MOST or not words.startswith(section.context):
         raise Untrue("the context of a section is not its beginning")
-    return Section(words, _one_of(fields["kind"], get_args(Kind)), path, marks, context, _words(fields["syntax"])[:40])
+    _check_marks(section)
+    path = tuple(map(_words, section.heading_path))
+    return Section(words, section.kind, path, section.marks, section.context, _words(section.syntax)[:_SYNTAX_MOST])
 
 
-def _mark(numbers: list[Any], length: int) -> Mark:
-    start, end, unit, box, cell = numbers
-    _whole(start, most=length)
-    return Mark(
-        start,
-        _whole(end, least=start, most=length),
-        _whole(unit, least=1),
-        None if box is None else _box(box),
-        None if cell is None else _cell(cell),
-    )
+def _check_marks(section: Section) -> None:
+    length = len(section.text)
+    for mark in section.marks:
+        if not mark.start <= mark.end <= length:
+            raise Untrue("a mark is outside its section")
+        if mark.box and (mark.box[0] > mark.box[2] or mark.box[1] > mark.box[3]):
+            raise Untrue("a box is inside out")
+    if any(later.start < mark.end for mark, later in pairwise(section.marks)):
+        raise Untrue("marks overlap")
 
 
-def _box(numbers: list[Any]) -> Box:
-    left, top, right, bottom = (_points(number) for number in numbers)
-    if left > right or top > bottom:
-        raise Untrue("a box is inside out")
-    return left, top, right, bottom
-
-
-def _cell(numbers: list[Any]) -> Cell:
-    row, column = numbers
-    return _whole(row, least=1), _whole(column, least=1)
-
-
-def _image(fields: dict[str, Any]) -> PageImage:
-    png = base64.b64decode(fields["png"], validate=True)
-    if not png.startswith(b"\x89PNG\r\n\x1a\n"):
-        raise Untrue("a picture is not a PNG")
-    return PageImage(png, _points(fields["width_pt"]), _points(fields["height_pt"]))
-
-
-def _words(value: Any) -> str:
-    if not isinstance(value, str):
-        raise Untrue("not a string")
+@lru_cache(256)
+def _words(value: str) -> str:
     return text.one_line(value)[:_WORDS_MOST]
-
-
-def _whole(value: Any, *, least: int = 0, most: int = _UNITS_MOST) -> int:
-    if type(value) is not int or not least <= value <= most:
-        raise Untrue(f"not a number from {least} to {most}: {value!r:.40}")
-    return value
-
-
-def _points(value: Any) -> float:
-    if type(value) not in (int, float) or not math.isfinite(value) or abs(value) > _POINTS_MOST:
-        raise Untrue(f"not a length: {value!r:.40}")
-    return float(value)
-
-
-def _one_of(value: Any, choices: tuple[Any, ...]) -> Any:
-    if value not in choices:
-        raise Untrue(f"not one of {choices}")
-    return value
-
-
-_DECODERS: dict[str, Callable[[dict[str, Any]], Message]] = {
-    "About": _about,
-    "Page": _page,
-    "Section": _section,
-    "Warned": lambda fields: Warned(_words(fields["code"]), _words(fields["detail"])),
-    "Progress": lambda fields: Progress(_whole(fields["done"]), _whole(fields["total"])),
-    "PageImage": _image,
-    "Finished": lambda fields: Finished(),
-    "Failed": lambda fields: Failed(Reason(fields["reason"]), _words(fields["detail"]), _words(fields["trace"])),
-}

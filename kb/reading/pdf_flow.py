@@ -1,0 +1,105 @@
+"""A PDF's blocks as sections, in order: what a page break cuts in two is put together again."""
+
+from collections.abc import Iterator, Sequence
+
+from kb.reading import pdf_blocks, pdf_tables, pdf_text
+from kb.reading.headings import Headings
+from kb.reading.pdf_blocks import Block, Usual
+from kb.reading.pdf_lines import Line
+from kb.reading.pdf_text import Compounds
+from kb.reading.sections import Section
+
+_SMALL_PRINT = 0.92
+_SAME_FONT = 0.1
+
+
+class Flow:
+    """Takes the blocks of page after page. The last one of a page waits for the first of the next."""
+
+    def __init__(self, compounds: Compounds) -> None:
+        self._compounds = compounds
+        self._headings = Headings()
+        self._open: Block | None = None
+        self._notes: list[Block] = []
+        self._usual: Usual | None = None
+
+    def add(self, blocks: Sequence[Block], usual: Usual, *, body: float) -> Iterator[Section]:
+        """The sections that are complete when the blocks of a page have come. `body` is the height of its letters."""
+        text, notes = _without_notes(blocks, body)
+        for index, block in enumerate(text):
+            if index == 0 and self._open and self._usual and _goes_on(self._open, block, self._usual):
+                self._open = _joined(self._open, block)
+                continue
+            yield from self.rest()
+            self._open = block
+        if text:
+            self._usual = usual
+        self._notes += notes
+
+    def rest(self) -> Iterator[Section]:
+        """The sections that waited."""
+        waiting = [*([self._open] if self._open else []), *self._notes]
+        self._open, self._notes = None, []
+        for block in waiting:
+            yield from self._sections(block)
+
+    def _sections(self, block: Block) -> Iterator[Section]:
+        if block.kind != "heading":
+            yield pdf_text.section(block, self._headings.path, self._compounds)
+            return
+        if not block.lines:
+            self._headings.enter(block.level, block.title)
+            return
+        section = pdf_text.section(block, (), self._compounds)
+        path = self._headings.enter(block.level, section.text)
+        yield Section(section.text, "heading", path, section.marks)
+
+
+def _without_notes(blocks: Sequence[Block], body: float) -> tuple[Sequence[Block], list[Block]]:
+    """The blocks, and the small print below them: notes at the foot of a page do not part its text from the next."""
+    count = len(blocks)
+    while count > 1 and blocks[count - 1].kind in ("prose", "list") and _is_small(blocks[count - 1], body):
+        count -= 1
+    return blocks[:count], list(blocks[count:])
+
+
+def _is_small(block: Block, body: float) -> bool:
+    return max(line.height for line in block.lines) < _SMALL_PRINT * body
+
+
+def _goes_on(above: Block, below: Block, usual: Usual) -> bool:
+    if above.kind == "table" and below.kind == "table":
+        return pdf_tables.same_columns(above.rows, below.rows)
+    if above.kind == "code" and below.kind == "code":
+        return True
+    if above.kind not in ("prose", "list") or below.kind != "prose":
+        return False
+    return _runs_on(above.lines[-1], below.lines, usual)
+
+
+def _runs_on(last: Line, below: Sequence[Line], usual: Usual) -> bool:
+    """Whether a paragraph goes on over the page break."""
+    first = below[0]
+    if not usual.is_low(last):
+        return False
+    if last.hyphenated:
+        return True
+    if abs(last.height - first.height) > _SAME_FONT * last.height or last.bold != first.bold:
+        return False
+    if pdf_blocks.begins_block(first) or pdf_blocks.SENTENCE_END.search(last.text):
+        return False
+    is_indented = len(below) > 1 and first.begin - below[1].begin > 0.7 * first.height
+    if is_indented and not first.text[0].islower():
+        return False
+    return first.text[0].islower() or not usual.had_room(last, first)
+
+
+def _joined(above: Block, below: Block) -> Block:
+    rows = below.rows
+    if above.kind == "table" and len(rows) > 1 and _words(rows[0]) == _words(above.rows[0]):
+        rows = rows[1:]  # the header, said again
+    return Block(above.kind, above.lines + below.lines, above.rows + rows)
+
+
+def _words(row: pdf_tables.Row) -> list[str]:
+    return [line.text for cell in row.cells for line in cell]
