@@ -111,6 +111,12 @@ class _Upload:
 def _inspect(file: File, filename: str) -> _Upload:  # type: ignore[type-arg]
     name = text.clean_filename(filename)
     media_type = sniffing.supported(name)
+    if sniffing.is_old_word(name):
+        raise Unreadable(
+            Reason.UNSUPPORTED_TYPE,
+            _("%(name)s is an old Word document. Save it as .docx in Word or LibreOffice and upload that.")
+            % {"name": name},
+        )
     if media_type is None:
         raise Unreadable(
             Reason.UNSUPPORTED_TYPE,

@@ -47,7 +47,7 @@ def _check_directory(members: list[zipfile.ZipInfo], end: int) -> None:
         if member.flag_bits & _ENCRYPTED:
             raise Unreadable(Reason.ENCRYPTED, "This file is protected by a password. Save it without one.")
         if member.compress_type not in _METHODS:
-            raise _malformed("a part is compressed in a way that Word does not use")
+            raise _malformed("a part is compressed in a way that such files do not use")
     _check_overlap(members, end)
 
 
@@ -81,7 +81,7 @@ def _checked_size(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
                 # Without NULs a declaration in UTF-16 reads like one in UTF-8; the end is carried to the next block.
                 carried = (carried + block).replace(b"\0", b"")
                 if _DECLARATION.search(carried):
-                    raise _malformed("it declares a document type or entities, which Word never does")
+                    raise _malformed("it declares a document type or entities, which such files never do")
                 carried = carried[-16:]
     return size
 
@@ -91,4 +91,7 @@ def _bomb(why: str) -> Unreadable:
 
 
 def _malformed(why: str) -> Unreadable:
-    return Unreadable(Reason.MALFORMED, f"This file cannot be opened: {why}. Save it again in Word and upload that.")
+    return Unreadable(
+        Reason.MALFORMED,
+        f"This file cannot be opened: {why}. Save it again in the program that made it and upload that.",
+    )

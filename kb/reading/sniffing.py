@@ -31,13 +31,25 @@ _WRITTEN_AS_TEXT = (_NAMES[PDF], _RICH_TEXT)
 _HEAD = 1_024
 """Readers of PDF accept `%PDF-` anywhere in the first 1,024 bytes (PDF Reference 1.7, implementation note 13)."""
 
+_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""The files of old Office, and the container of a new one with a password (MS-CFB, MS-OFFCRYPTO 2.3)."""
+
+OLD_WORD_ADVICE = "Save it as .docx in Word or LibreOffice and upload that."
+_OLD_WORD = "an old Word document (.doc)"
+_COMPOUND_CONTENTS = (
+    ("EncryptedPackage", ""),
+    ("WordDocument", _OLD_WORD),
+    ("Workbook", "an old Excel workbook (.xls)"),
+    ("PowerPoint Document", "an old PowerPoint presentation (.ppt)"),
+)
+
 _SIGNATURES = (
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"\x89PNG\r\n\x1a\n", "a PNG image"),
     (b"GIF8", "a GIF image"),
     (b"II*\x00", "a TIFF image"),
     (b"MM\x00*", "a TIFF image"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file (.doc, .xls, .ppt) or an encrypted Word document"),
+    (_COMPOUND, "an old Office file (.doc, .xls, .ppt)"),
     (b"{\\rtf", _RICH_TEXT),
     (b"%PDF-", _NAMES[PDF]),
     (b"\x1f\x8b", "a gzip archive"),
@@ -59,6 +71,11 @@ _ZIP_CONTENTS = (
 def supported(filename: str) -> str | None:
     """The media type of a file of this name, or None when no reader has it."""
     return _EXTENSIONS.get(PurePosixPath(filename).suffix.lower())
+
+
+def is_old_word(filename: str) -> bool:
+    """Whether a file of this name is of the Word of before 2007."""
+    return PurePosixPath(filename).suffix.lower() in (".doc", ".dot")
 
 
 def check(path: Path, media_type: str) -> None:
@@ -87,6 +104,8 @@ def _seems(path: Path) -> str:
         head = content[:_HEAD]
         if head.startswith(_ZIP):
             return _zip_of(content)
+        if head.startswith(_COMPOUND):
+            return _compound_of(content)
         for signature, name in _SIGNATURES:
             if head.startswith(signature):
                 return name
@@ -107,12 +126,40 @@ def _zip_of(content: mmap.mmap) -> str:
     return "a ZIP archive"
 
 
+def _compound_of(content: mmap.mmap) -> str:
+    """By the names of its streams. Raises Unreadable (ENCRYPTED) when it is the cover of a file with a password."""
+    for name, words in _COMPOUND_CONTENTS:
+        if _has_stream(content, name):
+            if not words:
+                raise Unreadable(Reason.ENCRYPTED, "This file is protected by a password. Save it without one.")
+            return words
+    return dict(_SIGNATURES)[_COMPOUND]
+
+
+def _has_stream(content: mmap.mmap, name: str) -> bool:
+    """Whether an entry of the directory has this name: entries stand at multiples of 128 bytes, and behind the 64 of
+    the name comes its length, NUL included (MS-CFB 2.6.1). That sets it apart from a text that speaks of it."""
+    stored = name.encode("utf-16-le")
+    length = (len(stored) + 2).to_bytes(2, "little")
+    at = content.find(stored)
+    while at >= 0:
+        if at % 128 == 0 and content[at + 64 : at + 66] == length:
+            return True
+        at = content.find(stored, at + 1)
+    return False
+
+
 def _mismatch(media_type: str, seems: str) -> Unreadable:
     wanted = _NAMES[media_type]
     if not seems:
         return Unreadable(
             Reason.TYPE_MISMATCH,
             f"By its name this is {wanted}, but its content is not. It may be damaged, or of another kind.",
+        )
+    if seems == _OLD_WORD:
+        return Unreadable(
+            Reason.TYPE_MISMATCH,
+            f"By its name this is {wanted}, but it is {seems}. {OLD_WORD_ADVICE}",
         )
     return Unreadable(
         Reason.TYPE_MISMATCH,

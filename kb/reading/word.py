@@ -1,199 +1,204 @@
-"""Word (.docx): headings, paragraphs, lists and tables, in the order of the document."""
+"""Word (.docx): headings, paragraphs, lists, tables, notes and text boxes, in the order of the document."""
 
-import re
-from collections.abc import Iterator
-from itertools import count
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from itertools import count, groupby
 from pathlib import Path
-from zipfile import BadZipFile
 
-import docx
-from docx.document import Document
-from docx.opc.exceptions import OpcError
-from docx.oxml.ns import qn
 from lxml import etree
 
-from kb.reading import archive, text
+from kb.reading import archive, text, word_markup, word_tables
 from kb.reading.composition import Composition
-from kb.reading.failures import Reason, Unreadable
 from kb.reading.headings import Headings
-from kb.reading.sections import About, Item, Kind, Section
+from kb.reading.sections import About, Item, Kind, Section, Warned
+from kb.reading.word_markup import TABLE, blocks, path, toggle
+from kb.reading.word_notes import Notes
+from kb.reading.word_numbering import Label, Numbering
+from kb.reading.word_package import Package
+from kb.reading.word_styles import Format, Styles
+from kb.reading.word_tables import Cell, Row, Written
+from kb.reading.word_text import Line, Transcript
 
-VERSION = "1"
+VERSION = "2"
 
-_LEVELS = {str(level): level for level in range(9)}
-"""Outline and list levels as Word writes them; 9 means "no heading"."""
-
-_HEADING = re.compile("heading ([1-9])")
-
-_P, _TBL, _TR, _TC = qn("w:p"), qn("w:tbl"), qn("w:tr"), qn("w:tc")
-_TRANSPARENT = {qn(f"w:{tag}") for tag in ("sdt", "sdtContent", "ins", "moveTo", "customXml", "smartTag")}
-_WORDS = {
-    qn("w:tab"): "\t",
-    qn("w:br"): "\n",
-    qn("w:cr"): "\n",
-    qn("w:noBreakHyphen"): "-",
+_PROPERTIES = {
+    "creator": "author",
+    "subject": "subject",
+    "keywords": "keywords",
+    "category": "category",
+    "description": "description",
+    "language": "language",
+    "created": "created",
+    "modified": "modified",
 }
-_NOT_TEXT = {
-    qn("w:pPr"),  # its w:tab elements are tab stops
-    qn("w:rPr"),
-    qn("w:del"),
-    qn("w:moveFrom"),
-    qn("w:drawing"),
-    qn("w:pict"),
-    "{http://schemas.openxmlformats.org/markup-compatibility/2006}AlternateContent",
-}
+"""What a file says of itself by its name there, and by ours."""
+
+_EMPTY = Line("", (), is_bold=True)
 
 
-def read(path: Path) -> Iterator[Item]:
-    """The sections of a Word file. Its marks count paragraphs, empty ones included; a table counts one for each row."""
-    archive.check(path)
-    document = _opened(path)
-    properties = document.core_properties
-    yield About("word", VERSION, "paragraph", title=text.one_line(properties.title or ""))
-    yield from _Walk(_Styles(document)).sections(document.element.body)
+def read(file: Path) -> Iterator[Item]:
+    """The sections of a Word file. Its marks count paragraphs as they are shown, empty ones included; a table counts
+    one for each row. A note or text box stands behind the paragraph it belongs to and has its mark."""
+    archive.check(file)
+    with Package(file) as package:
+        body = package.body()
+        yield _about(package)
+        yield from _Walk(package).sections(body)
 
 
-def _opened(path: Path) -> Document:
-    try:
-        return docx.Document(str(path))
-    except (OpcError, BadZipFile, KeyError, ValueError, etree.XMLSyntaxError) as error:
-        raise Unreadable(
-            Reason.MALFORMED, "This Word file cannot be opened: it is damaged. Save it again in Word and upload that."
-        ) from error
-
-
-class _Styles:
-    """What a paragraph is by its style: the level of a heading, or an item of a list."""
-
-    def __init__(self, document: Document) -> None:
-        self._levels: dict[str | None, int | None] = {}
-        self._lists: set[str | None] = set()
-        for style in document.styles.element.iter(qn("w:style")):
-            self._note(style)
-
-    def _note(self, style: etree._Element) -> None:
-        name = _value(style, "w:name").lower()
-        key = style.get(qn("w:styleId"))
-        if name == "title":
-            self._levels[key] = 0
-        elif (heading := _HEADING.fullmatch(name)) is not None:
-            self._levels[key] = int(heading[1])
-        elif (level := _LEVELS.get(_value(style, "w:pPr/w:outlineLvl"))) is not None:
-            self._levels[key] = level + 1
-        elif name.startswith("list ") or style.find(_path("w:pPr/w:numPr")) is not None:
-            self._lists.add(key)
-
-    def level(self, paragraph: etree._Element) -> int | None:
-        """The heading level, 0 for the document's title; None for what is no heading."""
-        own = _value(paragraph, "w:pPr/w:outlineLvl")
-        if own:
-            return _LEVELS[own] + 1 if own in _LEVELS else None
-        return self._levels.get(_value(paragraph, "w:pPr/w:pStyle"))
-
-    def is_item(self, paragraph: etree._Element) -> bool:
-        """Whether it is an item of a list."""
-        number = _value(paragraph, "w:pPr/w:numPr/w:numId")
-        return number != "0" if number else _value(paragraph, "w:pPr/w:pStyle") in self._lists
-
-
-def _path(names: str) -> str:
-    return "/".join(qn(name) for name in names.split("/"))
-
-
-def _value(element: etree._Element, names: str) -> str:
-    found = element.find(_path(names))
-    return "" if found is None else found.get(qn("w:val"), "")
+def _about(package: Package) -> About:
+    part = package.properties()
+    said = {} if part is None else {etree.QName(one).localname: text.one_line(one.text or "") for one in part}
+    metadata = {ours: said[theirs] for theirs, ours in _PROPERTIES.items() if said.get(theirs)}
+    return About("word", VERSION, "paragraph", title=said.get("title", ""), metadata=metadata)
 
 
 class _Walk:
-    """One pass over the body. Items of a list that follow each other make one section."""
+    """One pass over the document. Items of a list that follow each other make one section."""
 
-    def __init__(self, styles: _Styles) -> None:
-        self._styles = styles
+    def __init__(self, package: Package) -> None:
+        self._styles = Styles(package.related("styles"))
+        self._numbering = Numbering(package.related("numbering"), self._styles.numbered())
+        self._transcript = Transcript(self._styles, Notes(package))
         self._headings = Headings()
         self._numbers = count(1)
         self._list = Composition()
+        self._embedded = 0
 
-    def sections(self, body: etree._Element) -> Iterator[Section]:
-        for block in _blocks(body):
-            if block.tag == _TBL:
+    def sections(self, body: etree._Element) -> Iterator[Item]:
+        yield from self._blocks(body)
+        yield from self._end_list()
+        if self._embedded:
+            yield Warned("embedded_files", f"{self._embedded:,} files embedded in the document were not read.")
+
+    def _blocks(self, parent: etree._Element, unit: int | None = None) -> Iterator[Section]:
+        """What a part of the document holds. What stands beside its text has a unit, that of the paragraph it belongs
+        to, and opens no headings."""
+        for block in blocks(parent):
+            if block[0].tag == TABLE:
                 yield from self._end_list()
-                yield from self._table(block)
+                yield from self._table(block[0], unit)
+            elif block[0].tag in word_markup.EMBEDDED:
+                self._embedded += 1
             else:
-                yield from self._paragraph(block)
-        yield from self._end_list()
+                yield from self._paragraph(block, unit)
 
-    def _paragraph(self, paragraph: etree._Element) -> Iterator[Section]:
-        number = next(self._numbers)
-        words = _text_of(paragraph).strip()
-        if not words:
-            return
-        level = self._styles.level(paragraph)
-        if level is None and self._styles.is_item(paragraph):
-            self._list.add(f"{_indent(paragraph)}- {words}", number, between="\n")
-            return
-        yield from self._end_list()
-        kind: Kind = "prose"
+    def _paragraph(self, paragraphs: Sequence[etree._Element], aside_of: int | None) -> Iterator[Section]:
+        unit = next(self._numbers) if aside_of is None else aside_of
+        form = self._styles.of(paragraphs[-1])
+        level = form.level if aside_of is None else None
         if level is not None:
-            kind = "heading"
+            self._transcript.end_fields()
+        line = self._transcript.line(paragraphs, form)
+        label = self._label(paragraphs[-1], form, line)
+        if line.text and not form.is_contents:
+            yield from self._shown(line.text, label, unit, level=level, kind="caption" if form.is_caption else "prose")
+        yield from self._asides(line.asides, unit)
+
+    def _shown(self, words: str, label: Label | None, unit: int, *, level: int | None, kind: Kind) -> Iterator[Section]:
+        if label is not None and label.text:
+            words = label.before(words)
+            if level is None and kind == "prose":
+                self._list.add("  " * label.level + words, unit, between="\n")
+                return
+        yield from self._end_list()
+        if level is not None:
+            words, kind = text.one_line(words), "heading"
             self._headings.enter(level, words)
         whole = Composition()
-        whole.add(words, number)
+        whole.add(words, unit)
         if whole:
             yield whole.section(kind, self._headings.path)
 
-    def _table(self, table: etree._Element) -> Iterator[Section]:
-        whole = Composition()
-        for row in _inside(table, _TR):
-            number = next(self._numbers)
-            cells = [_cell(cell) for cell in _inside(row, _TC)]
-            if any(cells):
-                whole.add(" | ".join(cells), number, between="\n")
-        if whole:
-            yield whole.section("table", self._headings.path)
+    def _label(self, paragraph: etree._Element, form: Format, line: Line) -> Label | None:
+        """The number before a paragraph. Word counts an empty one, and not one that is hidden with its mark."""
+        if not form.list_id or (not line.text and toggle(paragraph, path("w:pPr/w:rPr/w:vanish"))):
+            return None
+        return self._numbering.next(form.list_id, form.list_level, form.styles)
+
+    def _asides(self, asides: Sequence[etree._Element], unit: int) -> Iterator[Section]:
+        if asides:
+            yield from self._end_list()
+        for aside in asides:
+            yield from self._blocks(aside, unit)
+            yield from self._end_list()
 
     def _end_list(self) -> Iterator[Section]:
         if self._list:
             yield self._list.section("list", self._headings.path)
             self._list = Composition()
 
+    def _table(self, table: etree._Element, aside_of: int | None) -> Iterator[Section]:
+        """A table as rows. One that only frames text is read as that text, and so is a row of a table without a header
+        that has tables in it: such a table lays out a page."""
+        rows = word_tables.rows(table)
+        framed = word_tables.framed(rows)
+        if framed is not None:
+            yield from self._blocks(framed.element, aside_of)
+            return
+        by_style = word_tables.has_header(table, self._styles)
+        is_data = by_style or any(row.is_header for row in rows)
+        for is_layout, group in groupby(rows, key=lambda row: not is_data and word_tables.nests(row)):
+            if is_layout:
+                yield from self._laid_out(group, aside_of)
+            else:
+                yield from self._data(group, aside_of, by_style=by_style)
 
-def _blocks(parent: etree._Element) -> Iterator[etree._Element]:
-    """Paragraphs and tables in order, those within content controls and tracked insertions too."""
-    for child in parent:
-        if child.tag in (_P, _TBL):
-            yield child
-        elif child.tag in _TRANSPARENT:
-            yield from _blocks(child)
+    def _laid_out(self, rows: Iterable[Row], aside_of: int | None) -> Iterator[Section]:
+        for row in rows:
+            for cell in row.cells:
+                if cell.row == row.number:
+                    yield from self._blocks(cell.element, aside_of)
+                    yield from self._end_list()
+
+    def _data(self, rows: Iterable[Row], aside_of: int | None, *, by_style: bool) -> Iterator[Section]:
+        """Rows as one section, and behind it what stands beside their text."""
+        written: list[Written] = []
+        asides: list[tuple[Sequence[etree._Element], int]] = []
+        begun: dict[Cell, Line] = {}
+        for row in rows:
+            unit = next(self._numbers) if aside_of is None else aside_of
+            for cell in row.cells:
+                if cell.row == row.number:
+                    begun[cell] = self._cell(cell.element)
+                    asides.append((begun[cell].asides, unit))
+            written.append(word_tables.written(row, unit, [begun.get(cell, _EMPTY) for cell in row.cells]))
+        written = [row for row in written if any(row.texts)]
+        if written:
+            headers = word_tables.header(written, by_style=by_style)
+            yield word_tables.section(written, self._headings.path, headers=headers)
+        for blocks_beside, unit in asides:
+            yield from self._asides(blocks_beside, unit)
+
+    def _cell(self, cell: etree._Element) -> Line:
+        """The text of a cell on one line, tables in it flattened: its row is one record."""
+        lines: list[Line] = []
+        for block in blocks(cell):
+            if block[0].tag == TABLE:
+                lines.append(self._flattened(block[0]))
+            elif block[0].tag in word_markup.EMBEDDED:
+                self._embedded += 1
+            else:
+                lines.append(self._cell_paragraph(block))
+        return _joined(lines, " ")
+
+    def _cell_paragraph(self, paragraphs: Sequence[etree._Element]) -> Line:
+        form = self._styles.of(paragraphs[-1])
+        line = self._transcript.line(paragraphs, form)
+        label = self._label(paragraphs[-1], form, line)
+        return line if label is None or not line.text else replace(line, text=label.before(line.text))
+
+    def _flattened(self, table: etree._Element) -> Line:
+        rows = word_tables.rows(table)
+        lines = (
+            _joined([self._cell(cell.element) for cell in row.cells if cell.row == row.number], ", ") for row in rows
+        )
+        return _joined(list(lines), "; ")
 
 
-def _inside(parent: etree._Element, tag: str) -> Iterator[etree._Element]:
-    for child in parent:
-        if child.tag == tag:
-            yield child
-        elif child.tag in _TRANSPARENT:
-            yield from _inside(child, tag)
-
-
-def _cell(cell: etree._Element) -> str:
-    """The text of a cell on one line, tables within it flattened."""
-    return text.one_line(" ".join(_text_of(paragraph) for paragraph in cell.iter(_P)))
-
-
-def _text_of(element: etree._Element) -> str:
-    return "".join(_words(element))
-
-
-def _words(element: etree._Element) -> Iterator[str]:
-    """The text that Word shows: insertions and links in, deletions, drawings and text boxes out."""
-    for child in element:
-        if child.tag == qn("w:t"):
-            yield child.text or ""
-        elif child.tag in _WORDS:
-            yield _WORDS[child.tag]
-        elif child.tag not in _NOT_TEXT:
-            yield from _words(child)
-
-
-def _indent(paragraph: etree._Element) -> str:
-    return "  " * _LEVELS.get(_value(paragraph, "w:pPr/w:numPr/w:ilvl"), 0)
+def _joined(lines: Sequence[Line], between: str) -> Line:
+    return Line(
+        text.one_line(between.join(line.text for line in lines if line.text)),
+        tuple(aside for line in lines for aside in line.asides),
+        all(line.is_bold for line in lines if line.text),
+    )

@@ -73,6 +73,11 @@ class TestUpload:
         answer = send(api, collection, name="a.exe")
         assert (answer.status_code, answer.json()["reason"]) == (415, "unsupported_type")
 
+    def test_an_old_word_document_is_415_and_says_what_to_do(self, api, collection):
+        answer = send(api, collection, name="report.DOC")
+        assert answer.status_code == 415
+        assert "Save it as .docx in Word or LibreOffice" in answer.json()["detail"]
+
     def test_too_large_is_413_and_nothing_is_kept(self, api, collection, settings):
         settings.UPLOAD_LIMIT = 100
         answer = send(api, collection, content=b"x" * 200_000)

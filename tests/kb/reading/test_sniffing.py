@@ -32,9 +32,25 @@ def refusal(path: Path, content: bytes, media_type: str) -> Unreadable:
     return refused.value
 
 
+def compound(stream: str) -> bytes:
+    """A compound file whose directory has a stream of this name."""
+    name = stream.encode("utf-16-le")
+    entry = name.ljust(64, b"\0") + (len(name) + 2).to_bytes(2, "little")
+    return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(512, b"\0") + entry.ljust(128, b"\0")
+
+
 @pytest.mark.parametrize(
     ("content", "media_type", "reason", "says"),
     [
+        (compound("EncryptedPackage"), sniffing.WORD, Reason.ENCRYPTED, "protected by a password"),
+        (compound("WordDocument"), sniffing.WORD, Reason.TYPE_MISMATCH, "Save it as .docx in Word or LibreOffice"),
+        (compound("Workbook"), sniffing.WORD, Reason.TYPE_MISMATCH, "an old Excel workbook (.xls)"),
+        (
+            compound("WordDocument") + "It says EncryptedPackage here.".encode("utf-16-le"),
+            sniffing.WORD,
+            Reason.TYPE_MISMATCH,
+            "an old Word document",
+        ),
         (b"", sniffing.MARKDOWN, Reason.NO_TEXT, "The file is empty."),
         (b"\xff\xd8\xff\xe0 JFIF", sniffing.WORD, Reason.TYPE_MISMATCH, "seems to be a JPEG image"),
         (b"\x89PNG\r\n\x1a\n", sniffing.PDF, Reason.TYPE_MISMATCH, "seems to be a PNG image"),

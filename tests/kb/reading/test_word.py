@@ -39,13 +39,13 @@ def test_it_reads(path: Path) -> None:
         ("Handbook", "heading", ()),
         ("Leave", "heading", ("Leave",)),
         ("Twenty\tdays.", "prose", ("Leave",)),
-        ("- one\n- two", "list", ("Leave",)),
-        ("a | b\n | x y", "table", ("Leave",)),
+        ("- one\n1. two", "list", ("Leave",)),
+        ("a | b\n| x y", "table", ("Leave",)),
         ("Annual", "heading", ("Leave", "Annual")),
         ("今天天气很好。", "prose", ("Leave", "Annual")),
     ]
-    assert marked(found[3]) == [(5, "- one"), (6, "- two")]
-    assert [mark.unit for mark in found[4].marks] == [7, 8]
+    assert marked(found[3]) == [(5, "- one"), (6, "1. two")]
+    assert [(mark.unit, mark.cell) for mark in found[4].marks] == [(7, (1, 1)), (7, (1, 2)), (8, (2, 2))]
     assert [mark.unit for mark in found[6].marks] == [10]
 
 
