@@ -37,13 +37,22 @@ _INLINE = frozenset((
 def read(path: Path) -> Iterator[Item]:
     """The blocks of an HTML file. The unit of its marks is the line on which an element begins, plus the lines its
     own text goes on for."""
-    source = text.clean("".join(encoding.pieces(path)))
-    parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
-    root = etree.fromstring(source.encode(), parser)
+    root = parsed("".join(encoding.pieces(path)))
     if root is None:
         raise Unreadable(Reason.NO_TEXT, "There is no text in this file.")
     yield About("html", VERSION, "line", title=text.one_line(root.findtext(".//title") or ""))
-    yield from _Walk().sections(root)
+    yield from sections(root)
+
+
+def parsed(source: str) -> etree._Element | None:
+    """The root element of a page, None where there is none. What it declares of its encoding is not believed."""
+    parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
+    return etree.fromstring(text.clean(source).encode(), parser)
+
+
+def sections(root: etree._Element) -> Iterator[Section]:
+    """The blocks of a page."""
+    return _Walk().sections(root)
 
 
 class _Walk:

@@ -3,12 +3,31 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kb.reading import html, markdown, pdf, plain, sniffing, word
+from kb.reading import (
+    book,
+    html,
+    markdown,
+    open_sheets,
+    open_slides,
+    open_text,
+    pdf,
+    plain,
+    sheets,
+    slides,
+    sniffing,
+    word,
+)
 from kb.reading.options import Options
 from kb.reading.sections import Item
 
 _READERS: dict[str, Callable[[Path], Iterator[Item]]] = {
     sniffing.WORD: word.read,
+    sniffing.POWERPOINT: slides.read,
+    sniffing.EXCEL: sheets.read,
+    sniffing.OPEN_TEXT: open_text.read,
+    sniffing.OPEN_SHEETS: open_sheets.read,
+    sniffing.OPEN_SLIDES: open_slides.read,
+    sniffing.EPUB: book.read,
     sniffing.MARKDOWN: markdown.read,
     sniffing.PLAIN: plain.read,
     sniffing.HTML: html.read,

@@ -1,6 +1,7 @@
 """What kind of file this is: by its name, and whether its content agrees."""
 
 import mmap
+import re
 from collections import deque
 from pathlib import Path, PurePosixPath
 
@@ -9,6 +10,12 @@ from kb.reading.failures import Reason, Unreadable
 
 PDF = "application/pdf"
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+POWERPOINT = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+OPEN_TEXT = "application/vnd.oasis.opendocument.text"
+OPEN_SHEETS = "application/vnd.oasis.opendocument.spreadsheet"
+OPEN_SLIDES = "application/vnd.oasis.opendocument.presentation"
+EPUB = "application/epub+zip"
 MARKDOWN = "text/markdown"
 PLAIN = "text/plain"
 HTML = "text/html"
@@ -16,13 +23,33 @@ HTML = "text/html"
 _EXTENSIONS = {
     ".pdf": PDF,
     ".docx": WORD,
+    ".pptx": POWERPOINT,
+    ".xlsx": EXCEL,
+    ".odt": OPEN_TEXT,
+    ".ods": OPEN_SHEETS,
+    ".odp": OPEN_SLIDES,
+    ".epub": EPUB,
     ".md": MARKDOWN,
     ".markdown": MARKDOWN,
     ".txt": PLAIN,
     ".html": HTML,
     ".htm": HTML,
 }
-_NAMES = {PDF: "a PDF", WORD: "a Word document (.docx)", MARKDOWN: "Markdown", PLAIN: "plain text", HTML: "HTML"}
+_NAMES = {
+    PDF: "a PDF",
+    WORD: "a Word document (.docx)",
+    POWERPOINT: "a PowerPoint presentation (.pptx)",
+    EXCEL: "an Excel workbook (.xlsx)",
+    OPEN_TEXT: "an OpenDocument text (.odt)",
+    OPEN_SHEETS: "an OpenDocument spreadsheet (.ods)",
+    OPEN_SLIDES: "an OpenDocument presentation (.odp)",
+    EPUB: "an EPUB book (.epub)",
+    MARKDOWN: "Markdown",
+    PLAIN: "plain text",
+    HTML: "HTML",
+}
+_OFFICE = (WORD, POWERPOINT, EXCEL)
+_TEXTS = (MARKDOWN, PLAIN, HTML)
 
 _RICH_TEXT = "a Rich Text file (.rtf)"
 _WRITTEN_AS_TEXT = (_NAMES[PDF], _RICH_TEXT)
@@ -37,7 +64,6 @@ _SIGNATURES = (
     (b"GIF8", "a GIF image"),
     (b"II*\x00", "a TIFF image"),
     (b"MM\x00*", "a TIFF image"),
-    (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an old Office file (.doc, .xls, .ppt) or an encrypted Word document"),
     (b"{\\rtf", _RICH_TEXT),
     (b"%PDF-", _NAMES[PDF]),
     (b"\x1f\x8b", "a gzip archive"),
@@ -46,14 +72,21 @@ _SIGNATURES = (
     (b"\x7fELF", "a program"),
     (b"MZ", "a Windows program"),
 )
+_LOCAL_HEADER = 30
 _ZIP = b"PK\x03\x04"
-_ZIP_CONTENTS = (
-    (b"word/document", _NAMES[WORD]),
-    (b"xl/workbook", "an Excel workbook (.xlsx)"),
-    (b"ppt/presentation", "a PowerPoint presentation (.pptx)"),
-    (b"mimetypeapplication/epub", "an EPUB book"),
-    (b"mimetypeapplication/vnd.oasis.opendocument", "an OpenDocument file (.odt, .ods, .odp)"),
-)
+_ZIP_CONTENTS = {
+    WORD: b"word/document",
+    EXCEL: b"xl/workbook",
+    POWERPOINT: b"ppt/presentation",
+    EPUB: b"META-INF/container.xml",
+}
+_ZIP_MIMETYPE = re.compile(rb"mimetype([a-z.+/-]+)")
+"""Books and OpenDocument files begin with a part that has their media type as its content, uncompressed."""
+
+_LOCKED = "an encrypted Office file"
+_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
+"""The stream within an old Office file that holds a new one, encrypted (MS-OFFCRYPTO 2.3.4.4)."""
 
 
 def supported(filename: str) -> str | None:
@@ -64,12 +97,15 @@ def supported(filename: str) -> str | None:
 def check(path: Path, media_type: str) -> None:
     """Nothing, when the content of the file is of this media type.
 
-    Raises Unreadable: NO_TEXT when the file is empty, else TYPE_MISMATCH with what it seems to be.
+    Raises Unreadable: NO_TEXT when the file is empty, ENCRYPTED when it is an Office file behind a password, else
+    TYPE_MISMATCH with what it seems to be.
     """
     if path.stat().st_size == 0:
         raise Unreadable(Reason.NO_TEXT, "The file is empty.")
     seems = _seems(path)
-    if media_type in (PDF, WORD):
+    if media_type in _OFFICE and seems == _LOCKED:
+        raise Unreadable(Reason.ENCRYPTED, "This file is protected by a password. Save it without one.")
+    if media_type not in _TEXTS:
         if seems != _NAMES[media_type]:
             raise _mismatch(media_type, seems)
         return
@@ -87,6 +123,8 @@ def _seems(path: Path) -> str:
         head = content[:_HEAD]
         if head.startswith(_ZIP):
             return _zip_of(content)
+        if head.startswith(_OLE):
+            return _ole_of(content)
         for signature, name in _SIGNATURES:
             if head.startswith(signature):
                 return name
@@ -100,11 +138,16 @@ def _begins_so(path: Path) -> bool:
 
 
 def _zip_of(content: mmap.mmap) -> str:
-    """Names stand uncompressed in a zip: searching for them needs no trust in its directory."""
-    for name, words in _ZIP_CONTENTS:
-        if content.find(name) >= 0:
-            return words
-    return "a ZIP archive"
+    """Names stand uncompressed in a zip: searching for them needs no trust in its directory. That comes last: files
+    within the file, such as a chart's workbook, have their names before it."""
+    declared = _ZIP_MIMETYPE.match(content, _LOCAL_HEADER)
+    name = _NAMES.get(declared[1].decode("ascii")) if declared else None
+    last, media_type = max((content.rfind(part), kind) for kind, part in _ZIP_CONTENTS.items())
+    return name or (_NAMES[media_type] if last >= 0 else "a ZIP archive")
+
+
+def _ole_of(content: mmap.mmap) -> str:
+    return _LOCKED if content.find(_ENCRYPTED_PACKAGE) >= 0 else "an old Office file (.doc, .xls, .ppt)"
 
 
 def _mismatch(media_type: str, seems: str) -> Unreadable:
