@@ -58,8 +58,8 @@ def read(path: Path) -> Iterator[Item]:
 
 def _chapter(parts: Parts, name: str, number: int, place: "_Place") -> Iterator[Section]:
     with parts.open(name) as content:
-        root = html.parsed(_decoded(content.read()))
-    for section in () if root is None else html.sections(root):
+        source = text.clean(_decoded(content.read()))
+    for section in html.sections(source):
         marks = (Mark(0, len(section.text), number),)
         yield replace(section, heading_path=place.path(section.heading_path), marks=marks)
 
@@ -185,7 +185,8 @@ class _Package:
 
     def _of_nav(self, name: str) -> Iterator[tuple[str, _Entry]]:
         with self._parts.open(name) as content:
-            root = html.parsed(_decoded(content.read()))
+            source = _decoded(content.read())
+        root = etree.fromstring(source.encode(), etree.HTMLParser(encoding="utf-8"))
         for nav in () if root is None else root.iter("nav"):
             if nav.get("epub:type", "toc") == "toc":
                 yield from _lines(nav.find("ol"), posixpath.dirname(name), ())

@@ -37,22 +37,23 @@ _INLINE = frozenset((
 def read(path: Path) -> Iterator[Item]:
     """The blocks of an HTML file. The unit of its marks is the line on which an element begins, plus the lines its
     own text goes on for."""
-    root = parsed("".join(encoding.pieces(path)))
+    source = text.clean("".join(encoding.pieces(path)))
+    root = _parsed(source)
     if root is None:
         raise Unreadable(Reason.NO_TEXT, "There is no text in this file.")
     yield About("html", VERSION, "line", title=text.one_line(root.findtext(".//title") or ""))
-    yield from sections(root)
+    yield from _Walk().sections(root)
 
 
-def parsed(source: str) -> etree._Element | None:
-    """The root element of a page, None where there is none. What it declares of its encoding is not believed."""
+def sections(source: str) -> Iterator[Section]:
+    """The blocks of a page in clean text."""
+    root = _parsed(source)
+    return iter(()) if root is None else _Walk().sections(root)
+
+
+def _parsed(source: str) -> etree._Element | None:
     parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
-    return etree.fromstring(text.clean(source).encode(), parser)
-
-
-def sections(root: etree._Element) -> Iterator[Section]:
-    """The blocks of a page."""
-    return _Walk().sections(root)
+    return etree.fromstring(source.encode(), parser)
 
 
 class _Walk:

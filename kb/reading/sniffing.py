@@ -48,7 +48,6 @@ _NAMES = {
     PLAIN: "plain text",
     HTML: "HTML",
 }
-_OFFICE = (WORD, POWERPOINT, EXCEL)
 _TEXTS = (MARKDOWN, PLAIN, HTML)
 
 _RICH_TEXT = "a Rich Text file (.rtf)"
@@ -58,12 +57,23 @@ _WRITTEN_AS_TEXT = (_NAMES[PDF], _RICH_TEXT)
 _HEAD = 1_024
 """Readers of PDF accept `%PDF-` anywhere in the first 1,024 bytes (PDF Reference 1.7, implementation note 13)."""
 
+_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+"""The files of old Office, and the container of a new one with a password (MS-CFB, MS-OFFCRYPTO 2.3)."""
+
+_COMPOUND_CONTENTS = (
+    ("EncryptedPackage", ""),
+    ("WordDocument", "an old Word document (.doc)"),
+    ("Workbook", "an old Excel workbook (.xls)"),
+    ("PowerPoint Document", "an old PowerPoint presentation (.ppt)"),
+)
+
 _SIGNATURES = (
     (b"\xff\xd8\xff", "a JPEG image"),
     (b"\x89PNG\r\n\x1a\n", "a PNG image"),
     (b"GIF8", "a GIF image"),
     (b"II*\x00", "a TIFF image"),
     (b"MM\x00*", "a TIFF image"),
+    (_COMPOUND, "an old Office file (.doc, .xls, .ppt)"),
     (b"{\\rtf", _RICH_TEXT),
     (b"%PDF-", _NAMES[PDF]),
     (b"\x1f\x8b", "a gzip archive"),
@@ -83,11 +93,6 @@ _ZIP_CONTENTS = {
 _ZIP_MIMETYPE = re.compile(rb"mimetype([a-z.+/-]+)")
 """Books and OpenDocument files begin with a part that has their media type as its content, uncompressed."""
 
-_LOCKED = "an encrypted Office file"
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
-"""The stream within an old Office file that holds a new one, encrypted (MS-OFFCRYPTO 2.3.4.4)."""
-
 
 def supported(filename: str) -> str | None:
     """The media type of a file of this name, or None when no reader has it."""
@@ -97,14 +102,12 @@ def supported(filename: str) -> str | None:
 def check(path: Path, media_type: str) -> None:
     """Nothing, when the content of the file is of this media type.
 
-    Raises Unreadable: NO_TEXT when the file is empty, ENCRYPTED when it is an Office file behind a password, else
+    Raises Unreadable: NO_TEXT when the file is empty, ENCRYPTED when it is behind a password, else
     TYPE_MISMATCH with what it seems to be.
     """
     if path.stat().st_size == 0:
         raise Unreadable(Reason.NO_TEXT, "The file is empty.")
     seems = _seems(path)
-    if media_type in _OFFICE and seems == _LOCKED:
-        raise Unreadable(Reason.ENCRYPTED, "This file is protected by a password. Save it without one.")
     if media_type not in _TEXTS:
         if seems != _NAMES[media_type]:
             raise _mismatch(media_type, seems)
@@ -123,8 +126,8 @@ def _seems(path: Path) -> str:
         head = content[:_HEAD]
         if head.startswith(_ZIP):
             return _zip_of(content)
-        if head.startswith(_OLE):
-            return _ole_of(content)
+        if head.startswith(_COMPOUND):
+            return _compound_of(content)
         for signature, name in _SIGNATURES:
             if head.startswith(signature):
                 return name
@@ -146,8 +149,27 @@ def _zip_of(content: mmap.mmap) -> str:
     return name or (_NAMES[media_type] if last >= 0 else "a ZIP archive")
 
 
-def _ole_of(content: mmap.mmap) -> str:
-    return _LOCKED if content.find(_ENCRYPTED_PACKAGE) >= 0 else "an old Office file (.doc, .xls, .ppt)"
+def _compound_of(content: mmap.mmap) -> str:
+    """By the names of its streams. Raises Unreadable (ENCRYPTED) when it is the cover of a file with a password."""
+    for name, words in _COMPOUND_CONTENTS:
+        if _has_stream(content, name):
+            if not words:
+                raise Unreadable(Reason.ENCRYPTED, "This file is protected by a password. Save it without one.")
+            return words
+    return dict(_SIGNATURES)[_COMPOUND]
+
+
+def _has_stream(content: mmap.mmap, name: str) -> bool:
+    """Whether an entry of the directory has this name: entries stand at multiples of 128 bytes, and behind the 64 of
+    the name comes its length, NUL included (MS-CFB 2.6.1). That sets it apart from a text that speaks of it."""
+    stored = name.encode("utf-16-le")
+    length = (len(stored) + 2).to_bytes(2, "little")
+    at = content.find(stored)
+    while at >= 0:
+        if at % 128 == 0 and content[at + 64 : at + 66] == length:
+            return True
+        at = content.find(stored, at + 1)
+    return False
 
 
 def _mismatch(media_type: str, seems: str) -> Unreadable:
