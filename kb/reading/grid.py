@@ -4,8 +4,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import takewhile
 
+from kb.reading import text
 from kb.reading.composition import Composition
 from kb.reading.failures import Reason, Unreadable
+from kb.reading.headings import Headings
+from kb.reading.parts import malformed
 from kb.reading.sections import Cell, Section
 
 Rows = dict[int, dict[int, str]]
@@ -21,6 +24,9 @@ is about, and a long text is not multiplied."""
 
 _CONTEXT_MOST = 1_000
 """A longer header would take the place of what it explains."""
+
+_ROWS, _COLUMNS = 1_048_576, 16_384
+"""What the sheets of Excel and of LibreOffice have."""
 
 _TEXT_MOST = 20_000_000
 """Characters of a sheet, as many as a file may have bytes of text."""
@@ -42,8 +48,10 @@ class Sheet:
         self._length = 0
 
     def add(self, number: int, cells: dict[int, str]) -> None:
-        """The cells of a row that have text. Raises Unreadable (TOO_MUCH_TEXT): a text that is stored once may stand in
-        a million cells."""
+        """The cells of a row that have text. Raises Unreadable: MALFORMED outside of what a sheet has, TOO_MUCH_TEXT as
+        a text that is stored once may stand in a million cells."""
+        if cells and not (1 <= number <= _ROWS and max(cells) <= _COLUMNS):
+            raise malformed("a cell is where no sheet has one")
         self._length += sum(map(len, cells.values()))
         if self._length > _TEXT_MOST:
             raise Unreadable(
@@ -84,6 +92,21 @@ class Sheet:
         """Its tables and what else stands on it, each apart."""
         for block in _blocks(self.rows):
             yield from _sections(block, path, unit=unit, spans=self._spans)
+
+
+def below(name: str) -> tuple[str, ...]:
+    """The heading path of what stands on a sheet of this name."""
+    name = text.one_line(name)
+    return Headings().enter(0, name) if name else ()
+
+
+def named(name: str, sections: list[Section], *, unit: int) -> Iterator[Section]:
+    """What stands on a sheet, behind its name as a heading; nothing where nothing does."""
+    heading = Composition()
+    heading.add(text.one_line(name), unit)
+    if heading and sections:
+        yield heading.section("heading", below(name))
+    yield from sections
 
 
 def repeated(words: str) -> str:

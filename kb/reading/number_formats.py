@@ -25,6 +25,10 @@ _DIGITS = 15
 _DECIMALS_MOST = 12
 """With 15 digits before them still fewer than the 28 that decimal arithmetic has."""
 
+_PERCENTS_MOST = 3
+_LARGEST = 10**_DIGITS
+_UNITS = [Decimal(1).scaleb(-decimals) for decimals in range(_DECIMALS_MOST + 1)]
+
 _TOKEN = re.compile(
     r'"(?P<quoted>[^"]*)"|\\(?P<escaped>.)|[_*].|\[\$(?P<symbol>[^\]-]*)[^\]]*\]|\[[^\]]*\]'
     r"|(?P<digit>[#0?.,/]|E[+-])|(?P<general>General)|(?P<other>.)",
@@ -48,6 +52,7 @@ _LEAP_DAY = 60
 """Serial 60 is 29 February 1900, a day that never was: those before it count from one day later."""
 
 
+@lru_cache(maxsize=10_000)
 def shown(value: str, code: str, *, from_1904: bool = False) -> str:
     """A stored number as its format shows it; days and times in ISO's order, which every country reads alike.
 
@@ -58,7 +63,7 @@ def shown(value: str, code: str, *, from_1904: bool = False) -> str:
         number = Decimal(value)
     except InvalidOperation:
         return value
-    if not isfinite(float(number)):
+    if not number.is_finite() or not isfinite(float(number)):
         return value
     number = Decimal(f"{number:.{_DIGITS}g}")
     moment = _moment(code)
@@ -69,7 +74,7 @@ def shown(value: str, code: str, *, from_1904: bool = False) -> str:
 
 def _plain(number: Decimal) -> str:
     if number == number.to_integral_value():
-        return f"{number:f}" if abs(number) < 10**_DIGITS else f"{float(number):.6g}"
+        return f"{number:f}" if abs(number) < _LARGEST else f"{float(number):.6g}"
     return f"{float(number):.10g}"
 
 
@@ -138,49 +143,68 @@ def _pictured(number: Decimal, section: str) -> str:
     picture = _picture(section)
     if picture is None:
         return _plain(number)
-    sign = "-" if number < 0 else ""
     digits = picture.digits(abs(number))
-    if not any(digit in digits for digit in "123456789"):
-        sign = ""  # what is rounded to nothing is below nothing no more
+    # What is rounded to nothing is below nothing no more.
+    sign = "-" if number < 0 and digits.strip("0.,") else ""
     return f"{sign}{picture.before}{digits}{picture.after}".strip()
 
 
 @dataclass(frozen=True, slots=True)
+class _Pattern:
+    """How digits are written: at least so many before the point, so many behind it, of which the first `kept` stay
+    though they be zeros."""
+
+    least: int
+    decimals: int
+    kept: int
+    grouped: bool
+    thousands: int
+    exponent: bool
+
+    def written(self, number: Decimal) -> str:
+        """A number that is not below zero."""
+        if self.exponent:
+            return f"{float(number):.{self.decimals}E}"
+        if number >= _LARGEST:
+            return _plain(number)
+        if self.thousands:
+            number /= 1_000**self.thousands
+        number = number.quantize(_UNITS[self.decimals], ROUND_HALF_UP)
+        whole, _point, fraction = (f"{number:,f}" if self.grouped else f"{number:f}").partition(".")
+        if self.kept < self.decimals:
+            fraction = fraction[: self.kept] + fraction[self.kept :].rstrip("0")
+        if len(whole) < self.least:
+            whole = whole.zfill(self.least)
+        if fraction:
+            return f"{whole}.{fraction}"
+        return "" if whole == "0" and not self.least else whole
+
+
+@dataclass(frozen=True, slots=True)
 class _Picture:
-    """Literals around one pattern of digits; without a pattern the number itself is not shown, as in `;;;`."""
+    """Literals around one pattern of digits. `plain` is the number as it is; without either it is not shown, as in
+    `;;;`."""
 
     before: str
     after: str
-    pattern: re.Match[str] | None
+    percents: int
+    pattern: _Pattern | None
     plain: bool
 
     def digits(self, number: Decimal) -> str:
-        """A number that is not below zero."""
-        number *= 100 ** (self.before + self.after).count("%")
-        if self.plain:
-            return _plain(number)
-        if self.pattern is None:
-            return ""
-        decimals = (self.pattern["decimals"] or "")[:_DECIMALS_MOST]
-        if self.pattern["exponent"]:
-            return f"{float(number):.{len(decimals)}E}"
-        if number >= 10**_DIGITS:
-            return _plain(number)
-        number = (number / 1_000 ** len(self.pattern["scale"])).quantize(
-            Decimal(1).scaleb(-len(decimals)), ROUND_HALF_UP
-        )
-        whole, _point, fraction = (f"{number:,f}" if "," in self.pattern["whole"] else f"{number:f}").partition(".")
-        fraction = fraction[: decimals.count("0")] + fraction[decimals.count("0") :].rstrip("0")
-        least = min(self.pattern["whole"].count("0"), _DIGITS)
-        if fraction:
-            return f"{whole.zfill(least)}.{fraction}"
-        return whole.zfill(least) if least or whole != "0" else ""
+        """A number that is not below zero, without its literals."""
+        if self.percents:
+            number *= 100**self.percents
+        if self.pattern is not None:
+            return self.pattern.written(number)
+        return _plain(number) if self.plain else ""
 
 
 @lru_cache(maxsize=1_000)
 def _picture(section: str) -> _Picture | None:
     """None for what has digits in several places, as a telephone number has."""
     before = after = digits = ""
+    percents = 0
     plain = False
     for token in _TOKEN.finditer(section):
         if digit := token["digit"]:
@@ -190,12 +214,25 @@ def _picture(section: str) -> _Picture | None:
         elif token["general"] or token["other"] == "@":
             plain = True
         else:
+            percents += token["other"] == "%"
             literal = token["quoted"] or token["escaped"] or token["symbol"] or token["other"] or ""
             if digits or plain:
                 after += literal
             else:
                 before += literal
-    pattern = _PATTERN.fullmatch(digits) if digits else None
-    if digits and (plain or pattern is None):
+    found = _PATTERN.fullmatch(digits) if digits else None
+    if digits and (plain or found is None):
         return None
-    return _Picture(before, after, pattern, plain)
+    return _Picture(before, after, min(percents, _PERCENTS_MOST), _pattern(found) if found else None, plain)
+
+
+def _pattern(found: re.Match[str]) -> _Pattern:
+    decimals = (found["decimals"] or "")[:_DECIMALS_MOST]
+    return _Pattern(
+        least=min(found["whole"].count("0"), _DIGITS),
+        decimals=len(decimals),
+        kept=decimals.count("0"),
+        grouped="," in found["whole"],
+        thousands=min(len(found["scale"]), _DIGITS),
+        exponent=found["exponent"] is not None,
+    )

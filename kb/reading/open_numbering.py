@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
+from kb.reading import parts
 from kb.reading.opendocument import STYLE, TEXT
 
 BULLET = "-"
@@ -34,14 +35,14 @@ def levels(style: etree._Element) -> dict[int, Level]:
     """The levels of a list style or of the outline style, from 1."""
     found = {}
     for one in style:
-        number = _whole(one.get(f"{TEXT}level", ""), 0)
+        number = parts.whole(one.get(f"{TEXT}level", ""), 0)
         if 1 <= number <= _LEVELS:
             found[number] = Level(
                 one.get(f"{STYLE}num-format", ""),
                 one.get(f"{STYLE}num-prefix", ""),
                 one.get(f"{STYLE}num-suffix", ""),
-                _whole(one.get(f"{TEXT}start-value", ""), 1),
-                _whole(one.get(f"{TEXT}display-levels", ""), 1),
+                parts.whole(one.get(f"{TEXT}start-value", ""), 1),
+                parts.whole(one.get(f"{TEXT}display-levels", ""), 1),
             )
     return found
 
@@ -57,7 +58,7 @@ class Counter:
         """The label of the next item on a level, which may start anew; empty where the level shows none."""
         known = self._levels.get(level)
         first = known.start if known else 1
-        count = _whole(start, 1) if start else self._counts.get(level, first - 1) + 1
+        count = parts.whole(start, 1) if start else self._counts.get(level, first - 1) + 1
         self._counts = {**{one: at for one, at in self._counts.items() if one < level}, level: count}
         return self._label(level, known) if known and known.form else ""
 
@@ -86,7 +87,3 @@ def _written(number: int, form: str) -> str:
             letters += sign * (number // value)
             number %= value
     return letters if form.islower() else letters.upper()
-
-
-def _whole(value: str, default: int) -> int:
-    return int(value) if value.isdecimal() and len(value) < 10 else default

@@ -6,8 +6,6 @@ from pathlib import Path
 from lxml import etree
 
 from kb.reading import grid, opendocument
-from kb.reading.composition import Composition
-from kb.reading.headings import Headings
 from kb.reading.opendocument import CELL, COVERED, OFFICE, STYLE, TABLE
 from kb.reading.sections import About, Item, Progress, Section, Warned
 
@@ -50,7 +48,7 @@ def _sheet(table: etree._Element, number: int) -> Iterator[Section]:
     at = 1
     for row in opendocument.rows(table):
         cells = dict(_cells(row))
-        times = opendocument.number(row, "rows-repeated")
+        times = opendocument.times(row, "rows-repeated")
         for line in range(at, at + min(times, _REPEATED_MOST) if cells else at):
             sheet.add(line, dict(cells))
         merged += [((at, column), down, across) for column, down, across in _spans(row)]
@@ -58,20 +56,14 @@ def _sheet(table: etree._Element, number: int) -> Iterator[Section]:
     for (top, left), down, across in merged:
         sheet.merge((top, left), (top + down - 1, left + across - 1))
     name = table.get(f"{TABLE}name", "")
-    path = Headings().enter(0, name)
-    found = list(sheet.sections(path, unit=number))
-    if found:
-        heading = Composition()
-        heading.add(name, number)
-        yield heading.section("heading", path)
-    yield from found
+    yield from grid.named(name, list(sheet.sections(grid.below(name), unit=number)), unit=number)
 
 
 def _placed(row: etree._Element) -> Iterator[tuple[int, int, etree._Element]]:
     """The cells of a row, each with its column and how often it is repeated."""
     column = 1
     for cell in row.iterchildren(CELL, COVERED):
-        times = opendocument.number(cell, "columns-repeated")
+        times = opendocument.times(cell, "columns-repeated")
         yield column, times, cell
         column += times
 
@@ -91,6 +83,6 @@ def _shown(cell: etree._Element) -> str:
 
 def _spans(row: etree._Element) -> Iterator[tuple[int, int, int]]:
     for column, _times, cell in _placed(row):
-        down, across = opendocument.number(cell, "rows-spanned"), opendocument.number(cell, "columns-spanned")
+        down, across = opendocument.times(cell, "rows-spanned"), opendocument.times(cell, "columns-spanned")
         if cell.tag == CELL and (down, across) != (1, 1):
             yield column, down, across

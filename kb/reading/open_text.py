@@ -191,11 +191,11 @@ def _cells(rows: list[etree._Element]) -> Iterator[dict[int, str]]:
         cells: dict[int, str] = {}
         column = 0
         for cell in row.iterchildren(CELL, COVERED):
-            for _time in range(min(opendocument.number(cell, "columns-repeated"), _REPEATED_MOST)):
+            for _time in range(min(opendocument.times(cell, "columns-repeated"), _REPEATED_MOST)):
                 column += 1
                 more, words = above.pop(column, (0, ""))
                 if cell.tag == CELL:
-                    words, more = opendocument.cell(cell), opendocument.number(cell, "rows-spanned")
+                    words, more = opendocument.cell(cell), opendocument.times(cell, "rows-spanned")
                 cells[column] = words if more else ""
                 if more > 1:
                     above[column] = (more - 1, grid.repeated(words))

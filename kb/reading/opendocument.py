@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lxml import etree
 
-from kb.reading import archive, text
+from kb.reading import archive, parts, text
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.parts import Parts, malformed
 
@@ -34,18 +34,16 @@ _MANIFEST = "META-INF/manifest.xml"
 def opened(path: Path) -> Parts:
     """The parts of a file. Raises Unreadable: ENCRYPTED behind a password, else what `archive.check` raises."""
     archive.check(path, forbidden=archive.NO_ENTITIES)
-    parts = Parts(path)
-    manifest = parts.root(_MANIFEST) if _MANIFEST in parts else None
+    file = Parts(path)
+    manifest = file.root(_MANIFEST) if _MANIFEST in file else None
     if manifest is not None and next(manifest.iter("{*}encryption-data"), None) is not None:
         raise Unreadable(Reason.ENCRYPTED, "This file is protected by a password. Save it without one.")
-    return parts
+    return file
 
 
-def title(parts: Parts) -> str:
+def title(file: Parts) -> str:
     """The title that a file's properties give it."""
-    return (
-        text.one_line(parts.root("meta.xml").findtext(f"{OFFICE}meta/{{*}}title") or "") if "meta.xml" in parts else ""
-    )
+    return text.one_line(file.root("meta.xml").findtext(f"{OFFICE}meta/{{*}}title") or "") if "meta.xml" in file else ""
 
 
 def body(content: etree._Element, kind: str) -> etree._Element:
@@ -95,18 +93,16 @@ def cell(element: etree._Element) -> str:
     return text.one_line(" ".join(map(words, paragraphs(element))))
 
 
-def number(element: etree._Element, name: str) -> int:
+def times(element: etree._Element, name: str) -> int:
     """How often a row or cell is repeated, or how many it spans: at least once."""
-    value = element.get(f"{TABLE}number-{name}", "1")
-    return max(1, int(value)) if value.isdecimal() and len(value) < 10 else 1
+    return max(1, parts.whole(element.get(f"{TABLE}number-{name}", ""), 1))
 
 
 def _words(element: etree._Element) -> Iterator[str]:
     yield _SPACES.sub(" ", element.text or "")
     for child in element:
         if child.tag == f"{TEXT}s":
-            count = child.get(f"{TEXT}c", "1")
-            yield " " * min(int(count), _SPACES_MOST) if count.isdecimal() else " "
+            yield " " * min(parts.whole(child.get(f"{TEXT}c", ""), 1), _SPACES_MOST)
         elif child.tag == f"{TEXT}tab":
             yield "\t"
         elif child.tag == f"{TEXT}line-break":

@@ -14,13 +14,12 @@ from lxml import etree
 
 from kb.reading import archive, drawings, grid, number_formats, text
 from kb.reading.composition import Composition
-from kb.reading.headings import Headings
-from kb.reading.parts import Parts, Relation, malformed
+from kb.reading.parts import Parts, Relation, malformed, whole
 from kb.reading.sections import About, Cell, Item, Progress, Section, Warned
 
 VERSION = "1"
 
-_REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
+_REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
 _ESCAPE = re.compile(r"_x([0-9A-Fa-f]{4})_")
 
 
@@ -91,19 +90,20 @@ class _Workbook:
             case "b":
                 return "TRUE" if stored == "1" else "FALSE"
             case "n":
-                return text.one_line(number_formats.shown(stored, self._code(cell), from_1904=self.from_1904))
+                return number_formats.shown(stored, self._code(cell), from_1904=self.from_1904)
             case "d":
                 return stored.replace("T", " ").removesuffix(" 00:00:00")
         return _shown(stored)
 
     def _string(self, index: str) -> str:
-        if not index.isdecimal() or int(index) >= len(self._strings):
+        at = whole(index, len(self._strings))
+        if at >= len(self._strings):
             raise malformed("a cell refers to a text that is not there")
-        return self._strings[int(index)]
+        return self._strings[at]
 
     def _code(self, cell: etree._Element) -> str:
-        style = cell.get("s", "0")
-        return self._codes[int(style)] if style.isdecimal() and int(style) < len(self._codes) else ""
+        style = whole(cell.get("s", ""), 0)
+        return self._codes[style] if style < len(self._codes) else ""
 
 
 def _tab(sheet: etree._Element, relations: dict[str, Relation]) -> _Tab:
@@ -131,7 +131,9 @@ def _string(item: etree._Element) -> str:
 
 def _shown(stored: str) -> str:
     """What XML cannot hold is written as _x000D_ (ECMA-376, part 1, 22.9.2.19)."""
-    return text.one_line(_ESCAPE.sub(lambda found: chr(int(found[1], 16)), stored))
+    if "_x" in stored:
+        stored = _ESCAPE.sub(lambda found: chr(int(found[1], 16)), stored)
+    return text.one_line(stored)
 
 
 def _codes(parts: Parts, main: str) -> list[str]:
@@ -140,7 +142,9 @@ def _codes(parts: Parts, main: str) -> list[str]:
     if not found:
         return []
     root = parts.root(found)
-    own = {one.get("numFmtId"): one.get("formatCode", "") for one in root.iterfind("{*}numFmts/{*}numFmt")}
+    own = {
+        one.get("numFmtId"): text.one_line(one.get("formatCode", "")) for one in root.iterfind("{*}numFmts/{*}numFmt")
+    }
     return [
         own[number] if (number := style.get("numFmtId", "0")) in own else _built_in(number)
         for style in root.iterfind("{*}cellXfs/{*}xf")
@@ -148,7 +152,7 @@ def _codes(parts: Parts, main: str) -> list[str]:
 
 
 def _built_in(number: str) -> str:
-    return number_formats.BUILT_IN.get(int(number), "") if number.isdecimal() else ""
+    return number_formats.BUILT_IN.get(whole(number, 0), "")
 
 
 class _Sheet:
@@ -159,7 +163,7 @@ class _Sheet:
         self._tab = tab
         self._number = number
         self._grid = grid.Sheet()
-        self._path = Headings().enter(0, tab.name)
+        self._path = grid.below(tab.name)
 
     def sections(self) -> Iterator[Section]:
         """The name of the sheet and what stands on it; nothing where nothing does."""
@@ -167,11 +171,7 @@ class _Sheet:
         found = [*self._defined(), *self._grid.sections(self._path, unit=self._number)]
         found.sort(key=lambda section: section.marks[0].cell or (0, 0))
         found += self._drawn()
-        if found:
-            name = Composition()
-            name.add(self._tab.name, self._number)
-            yield name.section("heading", self._path)
-        yield from found
+        yield from grid.named(self._tab.name, found, unit=self._number)
 
     def _gather(self) -> None:
         number = 0
@@ -180,7 +180,7 @@ class _Sheet:
                 self._grid.merge(*_range(element.get("ref", "")))
                 continue
             given = element.get("r", "")
-            number = int(given) if given.isdecimal() else number + 1
+            number = whole(given, number + 1)
             self._grid.add(number, dict(self._cells(element)))
 
     def _cells(self, row: etree._Element) -> Iterator[tuple[int, str]]:
@@ -214,11 +214,11 @@ class _Sheet:
             if element.tag == drawings.CHART:
                 relation = relations.get(drawings.reference(element))
                 lines = drawings.chart(parts.root(relation.target)) if relation else []
-            whole = Composition()
+            words = Composition()
             for line in lines:
-                whole.add(line, self._number, between="\n")
-            if whole:
-                yield whole.section("prose", self._path)
+                words.add(line, self._number, between="\n")
+            if words:
+                yield words.section("prose", self._path)
 
 
 def _range(reference: str) -> tuple[Cell, Cell]:

@@ -1,6 +1,9 @@
 from pathlib import Path
 
+import pytest
+
 from kb.reading import open_sheets
+from kb.reading.failures import Reason, Unreadable
 from kb.reading.sections import About, Progress, Warned
 
 from . import packages
@@ -50,3 +53,11 @@ def test_repetitions_without_end(tmp_path: Path) -> None:
     )
     path = packages.opendocument(tmp_path / "a.ods", "spreadsheet", table("A", repeated))
     assert len(sections(open_sheets.read(path))[-1].text) < 5_000_000
+
+
+def test_a_cell_where_no_sheet_has_one(tmp_path: Path) -> None:
+    far = row(more='table:number-rows-repeated="999999999"') + row(cell("far"))
+    path = packages.opendocument(tmp_path / "a.ods", "spreadsheet", table("A", far))
+    with pytest.raises(Unreadable) as refused:
+        list(open_sheets.read(path))
+    assert refused.value.reason == Reason.MALFORMED

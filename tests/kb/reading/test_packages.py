@@ -100,6 +100,33 @@ def with_a_locked_part(path: Path) -> None:
     path.write_bytes(content[: at + 8] + b"\x01" + content[at + 9 :])
 
 
+def nested(opening: str, closing: str, words: str = "<text:p>deep</text:p>") -> str:
+    return opening * 40 + words + closing * 40
+
+
+@pytest.mark.parametrize(
+    ("suffix", "body"),
+    [
+        (".odt", nested("<text:list><text:list-item>", "</text:list-item></text:list>")),
+        (".odt", nested("<text:section>", "</text:section>")),
+        (".odt", nested("<text:p><draw:frame><draw:text-box>", "</draw:text-box></draw:frame></text:p>")),
+        (".odt", f"<text:p>{nested('<text:span>', '</text:span>', 'deep')}</text:p>"),
+        (".odp", f"<draw:page>{nested('<draw:g>', '</draw:g>')}</draw:page>"),
+    ],
+)
+def test_what_is_nested_deeply_is_read(tmp_path: Path, suffix: str, body: str) -> None:
+    kind = {".odt": "text", ".odp": "presentation"}[suffix]
+    path = packages.opendocument(tmp_path / f"a{suffix}", kind, body)
+    media_type = sniffing.supported(path.name)
+    assert media_type is not None
+    assert "deep" in sections(sandbox.read(path, media_type))[-1].text
+
+
+def test_what_is_nested_without_end_is_not(tmp_path: Path) -> None:
+    body = "<text:section>" * 300 + "</text:section>" * 300
+    assert refusal(packages.opendocument(tmp_path / "a.odt", "text", body)).reason == Reason.MALFORMED
+
+
 @pytest.mark.parametrize("suffix", SUFFIXES)
 @pytest.mark.parametrize(
     ("poison", "reasons"),
