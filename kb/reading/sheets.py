@@ -196,7 +196,7 @@ class _Sheet:
         """The tables that the sheet says it has, with their headers; they are taken out of its cells."""
         parts = self._workbook.parts
         for relation in parts.relations(self._tab.part).values():
-            if relation.kind == "table":
+            if relation.kind == "table" and relation.target in parts:
                 table = parts.root(relation.target)
                 rows = self._grid.take(*_range(table.get("ref", "")))
                 heads = int(table.get("headerRowCount", "1") == "1")
@@ -213,7 +213,7 @@ class _Sheet:
             lines = drawings.paragraphs(element)
             if element.tag == drawings.CHART:
                 relation = relations.get(drawings.reference(element))
-                lines = drawings.chart(parts.root(relation.target)) if relation else []
+                lines = drawings.chart(parts.root(relation.target)) if relation and relation.target in parts else []
             words = Composition()
             for line in lines:
                 words.add(line, self._number, between="\n")

@@ -135,7 +135,7 @@ class _Slide:
         for element in frame.iter(drawings.CHART, drawings.DIAGRAM):
             words = drawings.chart if element.tag == drawings.CHART else drawings.diagram
             relation = relations.get(drawings.reference(element, "id" if element.tag == drawings.CHART else "dm"))
-            if relation:
+            if relation and relation.target in self._parts:
                 yield from self._section(words(self._parts.root(relation.target)), "prose")
 
     def _notes(self) -> Iterator[Section]:

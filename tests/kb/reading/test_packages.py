@@ -1,5 +1,8 @@
 """Every format that is a zip: what it is refused for, as the parent of the reader sees it."""
 
+import contextlib
+import itertools
+import re
 import struct
 import zipfile
 from collections.abc import Callable
@@ -7,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from kb.reading import archive, sandbox, sniffing
+from kb.reading import archive, readers, sandbox, sniffing, wire
 from kb.reading.failures import Reason, Unreadable
+from kb.reading.options import Options
 
 from . import packages
 from .reading import sections
@@ -22,6 +26,7 @@ MAIN = {
     ".ods": "content.xml",
     ".odp": "content.xml",
 }
+UNREAD = ("theme", "slideLayouts/", "docProps/app", "printerSettings")
 LAUGHS = '<!DOCTYPE a [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'
 
 
@@ -148,3 +153,29 @@ def test_poison(tmp_path: Path, suffix: str, poison: Callable[[Path], None], rea
     path = packages.plain(tmp_path, suffix)
     poison(path)
     assert refusal(path).reason in reasons
+
+
+JUNK = ["", "0", "-1", "9" * 5_000, "x", "1e999", "&#0;", "&lt;", "A0", "A1:ZZZ9999999", "../../x", "\u0301", "<", '"']
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_no_value_breaks_a_reader(tmp_path: Path, suffix: str) -> None:
+    """The attributes and texts of a file, up to 400 of them, are something else one after the other."""
+    path = packages.plain(tmp_path, suffix)
+    media_type = sniffing.supported(path.name)
+    assert media_type is not None
+    with zipfile.ZipFile(path) as made:
+        parts: dict[str, bytes] = {name: made.read(name) for name in made.namelist()}
+    places = [
+        (name, found.span(found.lastindex or 0))
+        for name in parts
+        if name.endswith((".xml", ".rels", ".opf")) and not any(part in name for part in UNREAD)
+        for found in re.finditer(rb'="([^"]*)"|>([^<]+)<', parts[name])
+    ]
+    junk = itertools.cycle(JUNK)
+    for name, (start, end) in places[:: -(-len(places) // 400)]:
+        other = parts[name][:start] + next(junk).encode() + parts[name][end:]
+        packages.zipped(path, {**parts, name: other})
+        with contextlib.suppress(Unreadable):
+            for item in readers.read(path, media_type, Options()):
+                assert wire.decode(wire.encode(item)) == item

@@ -119,6 +119,24 @@ def test_charts(deck: Any, tmp_path: Path) -> None:
     assert section.text == "By region\nSales\nEast, West"
 
 
+def test_the_words_of_a_diagram(deck: Any, tmp_path: Path) -> None:
+    frame = (
+        '<p:graphicFrame><p:nvGraphicFramePr/><p:xfrm/><a:graphic><a:graphicData><dgm:relIds xmlns:dgm="http://schemas.'
+        'openxmlformats.org/drawingml/2006/diagram" r:dm="rId77"/></a:graphicData></a:graphic></p:graphicFrame>'
+    )
+    slide(deck, BLANK)
+    deck.save(str(tmp_path / "a.pptx"))
+    rels = "ppt/slides/_rels/slide1.xml.rels"
+    path = packages.changed(tmp_path / "a.pptx", "ppt/slides/slide1.xml", "</p:spTree>", f"{frame}</p:spTree>")
+    relation = '<Relationship Id="rId77" Type="any/diagramData" Target="../diagrams/data1.xml"/>'
+    path = packages.changed(path, rels, "</Relationships>", f"{relation}</Relationships>")
+    assert not sections(slides.read(path))
+    points = "".join(f"<pt><t><p><r><t>{words}</t></r></p></t></pt>" for words in ("Plan", "Do", "Check"))
+    packages.added(path, {"ppt/diagrams/data1.xml": f"<dataModel><ptLst>{points}</ptLst></dataModel>"})
+    (section,) = sections(slides.read(path))
+    assert section.text == "Plan\nDo\nCheck"
+
+
 def test_furniture_is_left_out(deck: Any, tmp_path: Path) -> None:
     shown = slide(deck, TITLE_ONLY, "Title")
     box(shown, "Page 7", left=0, top=6)
