@@ -6,7 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 from embeddings.encoder import Tokenizer
 from kb import boundaries, language
@@ -339,16 +339,22 @@ def _kind(group: Sequence[Stretch], start: int, end: int) -> Kind:
 
 
 def _anchor(reading: Reading, start: int, end: int) -> dict[str, Any]:
-    """Where a passage stands in its file: {"pages", "boxes", "lines", "paragraphs"}, null where the format has none."""
+    """Where a passage stands in its file, first and last: pages, lines, slides, ...; null where the format has none.
+    `rows` are those of a sheet, where the passage stands in one."""
     marks = _marks_in(reading.marks, start, end)
-    units = [mark.unit for mark in marks]
-    span = [min(units), max(units)] if units else None
+    units = _span(mark.unit for mark in marks)
+    rows = _span(mark.cell[0] for mark in marks if mark.cell)
+    in_one_sheet = reading.unit == "sheet" and units is not None and units[0] == units[1]
     return {
-        "pages": span if reading.unit == "page" else None,
         "boxes": [{"page": mark.unit, "box": list(mark.box)} for mark in marks if mark.box],
-        "lines": span if reading.unit == "line" else None,
-        "paragraphs": span if reading.unit == "paragraph" else None,
+        "rows": rows if in_one_sheet else None,
+        **{f"{unit}s": units if reading.unit == unit else None for unit in get_args(Unit)},
     }
+
+
+def _span(numbers: Iterable[int]) -> list[int] | None:
+    ordered = sorted(numbers)
+    return [ordered[0], ordered[-1]] if ordered else None
 
 
 def _marks_in(marks: Sequence[Mark], start: int, end: int) -> Sequence[Mark]:

@@ -120,7 +120,10 @@ def _inspect(file: File, filename: str) -> _Upload:  # type: ignore[type-arg]
     if media_type is None:
         raise Unreadable(
             Reason.UNSUPPORTED_TYPE,
-            _("%(name)s is not a kind of file that can be read here. PDF, Word (.docx), Markdown, text and HTML can.")
+            _(
+                "%(name)s is not a kind of file that can be read here. PDF, Word (.docx), PowerPoint (.pptx), "
+                "Excel (.xlsx), OpenDocument, EPUB, Markdown, text and HTML can."
+            )
             % {"name": name},
         )
     file.seek(0)

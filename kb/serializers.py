@@ -174,11 +174,23 @@ class RevisionUploadSerializer(Strict):
     file = serializers.FileField(allow_empty_file=True, max_length=1000)
 
 
+class _SpanField(serializers.ListField):
+    """The first and the last of what a file counts; null where it has none, as where the chunk is older than the
+    count."""
+
+    def __init__(self, help_text: str) -> None:
+        super().__init__(child=serializers.IntegerField(), allow_null=True, default=None, help_text=help_text)
+
+
 class AnchorSerializer(serializers.Serializer):  # type: ignore[type-arg]
-    pages = serializers.ListField(child=serializers.IntegerField(), allow_null=True)
+    pages = _SpanField("Of a PDF.")
     boxes = serializers.ListField(child=serializers.DictField())
-    lines = serializers.ListField(child=serializers.IntegerField(), allow_null=True)
-    paragraphs = serializers.ListField(child=serializers.IntegerField(), allow_null=True)
+    lines = _SpanField("Of Markdown, HTML and text.")
+    paragraphs = _SpanField("Of a Word or OpenDocument text, empty ones included; each row of a table is one.")
+    slides = _SpanField("Of a presentation.")
+    sheets = _SpanField("Of a workbook, by their tabs.")
+    rows = _SpanField("Of the sheet.")
+    chapters = _SpanField("Of a book, as many as its spine has documents.")
 
 
 class ChunkSerializer(serializers.ModelSerializer[Chunk]):

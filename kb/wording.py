@@ -3,13 +3,21 @@
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from kb.reading import sniffing
 from kb.reading.failures import Reason
 
 _KINDS: dict[str, str | Promise] = {
-    "application/pdf": "PDF",
-    "text/markdown": "Markdown",
-    "text/html": "HTML",
-    "text/plain": _("Text"),
+    sniffing.PDF: "PDF",
+    sniffing.WORD: "Word",
+    sniffing.POWERPOINT: "PowerPoint",
+    sniffing.EXCEL: "Excel",
+    sniffing.OPEN_TEXT: "OpenDocument",
+    sniffing.OPEN_SHEETS: "OpenDocument",
+    sniffing.OPEN_SLIDES: "OpenDocument",
+    sniffing.EPUB: "EPUB",
+    sniffing.MARKDOWN: "Markdown",
+    sniffing.HTML: "HTML",
+    sniffing.PLAIN: _("Text"),
 }
 
 _REASONS: dict[Reason, str | Promise] = {
@@ -36,7 +44,7 @@ _REASONS: dict[Reason, str | Promise] = {
 
 def kind(media_type: str) -> str | Promise:
     """A media type in a word: `PDF`."""
-    return _KINDS.get(media_type, "Word")
+    return _KINDS.get(media_type, media_type)
 
 
 def reason_name(reason: str) -> str | Promise:

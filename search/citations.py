@@ -43,19 +43,41 @@ def of(chunk: Chunk) -> Citation:
         heading_path=list(chunk.heading_path),
         pages=chunk.anchor.get("pages"),
         boxes=chunk.anchor.get("boxes") or [],
+        slides=chunk.anchor.get("slides"),
+        sheets=chunk.anchor.get("sheets"),
+        rows=chunk.anchor.get("rows"),
+        chapters=chunk.anchor.get("chapters"),
         chars=(chunk.start, chunk.end),
         url=address(document.pk, revision.number, chunk.start, chunk.end),
     )
 
 
 def label(title: str, chunk: Chunk) -> str:
-    """How people name the place: `Title, p. 12`, or `Title, Heading › Subheading`."""
-    pages = chunk.anchor.get("pages")
-    if pages:
-        first, last = pages
-        return f"{title}, p. {first}" if first == last else f"{title}, pp. {first}–{last}"
+    """How people name the place: `Title, p. 12`, `Title, slide 4`, `Title, sheet Budget, rows 2–9`, or
+    `Title, Heading › Subheading`. A chapter without a heading has its number alone."""
+    for unit, one, several in (("pages", "p.", "pp."), ("slides", "slide", "slides")):
+        if chunk.anchor.get(unit):
+            return f"{title}, {_counted(chunk.anchor[unit], one, several)}"
+    if chunk.anchor.get("sheets"):
+        return f"{title}, {_in_sheet(chunk)}"
     path = [heading for heading in chunk.heading_path if heading != title]
+    if chunk.anchor.get("chapters") and not path:
+        return f"{title}, {_counted(chunk.anchor['chapters'], 'chapter', 'chapters')}"
     return f"{title}, {' › '.join(path)}" if path else title
+
+
+def _in_sheet(chunk: Chunk) -> str:
+    """The first heading of what stands in a sheet is the sheet's name."""
+    sheet = (
+        f"sheet {chunk.heading_path[0]}" if chunk.heading_path else _counted(chunk.anchor["sheets"], "sheet", "sheets")
+    )
+    rows = chunk.anchor.get("rows")
+    return f"{sheet}, {_counted(rows, 'row', 'rows')}" if rows else sheet
+
+
+def _counted(span: Sequence[int], one: str, several: str) -> str:
+    first, last = span
+    return f"{one} {first}" if first == last else f"{several} {first}–{last}"
 
 
 def address(document_id: object, revision: int, start: int, end: int) -> str:

@@ -44,6 +44,10 @@ class Citation:
     heading_path: list[str]
     pages: list[int] | None
     boxes: list[dict[str, Any]]
+    slides: list[int] | None
+    sheets: list[int] | None
+    rows: list[int] | None
+    chapters: list[int] | None
     chars: tuple[int, int]
     url: str
 

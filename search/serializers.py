@@ -78,6 +78,10 @@ class CitationSerializer(serializers.Serializer):  # type: ignore[type-arg]
     heading_path = serializers.ListField(child=serializers.CharField())
     pages = serializers.ListField(child=serializers.IntegerField(), allow_null=True)
     boxes = BoxSerializer(many=True)
+    slides = serializers.ListField(child=serializers.IntegerField(), allow_null=True)
+    sheets = serializers.ListField(child=serializers.IntegerField(), allow_null=True)
+    rows = serializers.ListField(child=serializers.IntegerField(), allow_null=True, help_text="Of the sheet.")
+    chapters = serializers.ListField(child=serializers.IntegerField(), allow_null=True)
     chars = serializers.ListField(child=serializers.IntegerField())
     url = serializers.CharField()
 
@@ -150,6 +154,10 @@ def citation_json(citation: Citation) -> dict[str, Any]:
         "heading_path": citation.heading_path,
         "pages": citation.pages,
         "boxes": citation.boxes,
+        "slides": citation.slides,
+        "sheets": citation.sheets,
+        "rows": citation.rows,
+        "chapters": citation.chapters,
         "chars": list(citation.chars),
         "url": citation.url,
     }

@@ -15,13 +15,21 @@ _STEP = 64 * 1024
 _LOCAL_HEADER = 30
 _ENCRYPTED = 0x1
 _METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_XML = (".xml", ".rels", ".vml")
-_DECLARATION = re.compile(rb"<!(?:DOCTYPE|ENTITY)")
+_XML = (".xml", ".rels", ".vml", ".opf", ".ncx", ".xhtml")
+_CARRIED = 256
+"""Bytes of one block looked at again with the next: a declaration that the two share is seen whole."""
+
 _UNSAFE_NAME = re.compile(r"^/|^[A-Za-z]:|\\|(?:^|/)\.\.(?:/|$)|\0")
 
+NO_DOCTYPE = re.compile(rb"<!(?:DOCTYPE|ENTITY)")
+"""Office files declare nothing: the Open Packaging Conventions forbid it (ECMA-376, part 2)."""
 
-def check(path: Path) -> None:
-    """Nothing, when the zip keeps the limits and holds no tricks.
+NO_ENTITIES = re.compile(rb"<!ENTITY|<!DOCTYPE[^>\[]{0,200}\[")
+"""Books and OpenDocument files may name a document type, but have none of their own with entities in it."""
+
+
+def check(path: Path, *, forbidden: re.Pattern[bytes] = NO_DOCTYPE) -> None:
+    """Nothing, when the zip keeps the limits and holds no tricks, and its XML nothing `forbidden`.
 
     Raises Unreadable: ZIP_BOMB past a limit, counted in bytes that really came out; ENCRYPTED; else MALFORMED.
     """
@@ -29,7 +37,7 @@ def check(path: Path) -> None:
         with zipfile.ZipFile(path) as archive:
             members = archive.infolist()
             _check_directory(members, archive.start_dir)
-            _check_contents(archive, members)
+            _check_contents(archive, members, forbidden)
     except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, OSError, ValueError) as error:
         raise _malformed("it is damaged") from error
     except zlib.error as error:
@@ -60,15 +68,15 @@ def _check_overlap(members: list[zipfile.ZipInfo], end: int) -> None:
             raise _malformed("its parts overlap")
 
 
-def _check_contents(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo]) -> None:
+def _check_contents(archive: zipfile.ZipFile, members: list[zipfile.ZipInfo], forbidden: re.Pattern[bytes]) -> None:
     total = 0
     for member in members:
-        total += _checked_size(archive, member)
+        total += _checked_size(archive, member, forbidden)
         if total > TOTAL_BYTES:
             raise _bomb(f"it unpacks to more than {TOTAL_BYTES >> 20} MiB")
 
 
-def _checked_size(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
+def _checked_size(archive: zipfile.ZipFile, member: zipfile.ZipInfo, forbidden: re.Pattern[bytes]) -> int:
     is_xml = member.filename.lower().endswith(_XML)
     size = 0
     carried = b""
@@ -80,9 +88,9 @@ def _checked_size(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
             if is_xml:
                 # Without NULs a declaration in UTF-16 reads like one in UTF-8; the end is carried to the next block.
                 carried = (carried + block).replace(b"\0", b"")
-                if _DECLARATION.search(carried):
-                    raise _malformed("it declares a document type or entities, which such files never do")
-                carried = carried[-16:]
+                if forbidden.search(carried):
+                    raise _malformed("it declares a document type or entities of its own")
+                carried = carried[-_CARRIED:]
     return size
 
 

@@ -38,12 +38,22 @@ def read(path: Path) -> Iterator[Item]:
     """The blocks of an HTML file. The unit of its marks is the line on which an element begins, plus the lines its
     own text goes on for."""
     source = text.clean("".join(encoding.pieces(path)))
-    parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
-    root = etree.fromstring(source.encode(), parser)
+    root = _parsed(source)
     if root is None:
         raise Unreadable(Reason.NO_TEXT, "There is no text in this file.")
     yield About("html", VERSION, "line", title=text.one_line(root.findtext(".//title") or ""))
     yield from _Walk().sections(root)
+
+
+def sections(source: str) -> Iterator[Section]:
+    """The blocks of a page in clean text."""
+    root = _parsed(source)
+    return iter(()) if root is None else _Walk().sections(root)
+
+
+def _parsed(source: str) -> etree._Element | None:
+    parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
+    return etree.fromstring(source.encode(), parser)
 
 
 class _Walk:

@@ -11,6 +11,12 @@ from kb.reading.sections import Item
 # By name: a child reads one file, and the libraries of all readers together take it three times as long to start.
 _READERS = {
     sniffing.WORD: "word",
+    sniffing.POWERPOINT: "slides",
+    sniffing.EXCEL: "sheets",
+    sniffing.OPEN_TEXT: "open_text",
+    sniffing.OPEN_SHEETS: "open_sheets",
+    sniffing.OPEN_SLIDES: "open_slides",
+    sniffing.EPUB: "book",
     sniffing.MARKDOWN: "markdown",
     sniffing.PLAIN: "plain",
     sniffing.HTML: "html",

@@ -30,9 +30,10 @@ class Mark(Struct, frozen=True, array_like=True):
     """Where the characters [start, end) of a section's text stand in the file.
 
     `unit` counts from 1 in the format's own unit: the line of a Markdown, HTML or text file, the paragraph of a Word
-    file (a table counts one for each of its rows); for PDF it is the page. `box` is (x0, y0, x1, y1) in points, origin
-    at the top left of the page as displayed (rotation and crop box applied); only PDF has it. `cell` is the cell of a
-    table whose text this is, where the reader knows it.
+    file or OpenDocument text (a table counts one for each of its rows), the slide of a presentation, the tab of a
+    workbook, the document of a book's spine; for PDF it is the page. `box` is (x0, y0, x1, y1) in points, origin at the
+    top left of the page as displayed (rotation and crop box applied); only PDF has it. `cell` is the cell of a table
+    whose text this is, where the reader knows it; in a workbook it is the sheet's own, and begins a row.
     """
 
     start: Offset

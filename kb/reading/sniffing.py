@@ -1,6 +1,7 @@
 """What kind of file this is: by its name, and whether its content agrees."""
 
 import mmap
+import re
 from collections import deque
 from pathlib import Path, PurePosixPath
 
@@ -9,6 +10,12 @@ from kb.reading.failures import Reason, Unreadable
 
 PDF = "application/pdf"
 WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
+POWERPOINT = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
+EXCEL = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
+OPEN_TEXT = "application/vnd.oasis.opendocument.text"
+OPEN_SHEETS = "application/vnd.oasis.opendocument.spreadsheet"
+OPEN_SLIDES = "application/vnd.oasis.opendocument.presentation"
+EPUB = "application/epub+zip"
 MARKDOWN = "text/markdown"
 PLAIN = "text/plain"
 HTML = "text/html"
@@ -16,13 +23,32 @@ HTML = "text/html"
 _EXTENSIONS = {
     ".pdf": PDF,
     ".docx": WORD,
+    ".pptx": POWERPOINT,
+    ".xlsx": EXCEL,
+    ".odt": OPEN_TEXT,
+    ".ods": OPEN_SHEETS,
+    ".odp": OPEN_SLIDES,
+    ".epub": EPUB,
     ".md": MARKDOWN,
     ".markdown": MARKDOWN,
     ".txt": PLAIN,
     ".html": HTML,
     ".htm": HTML,
 }
-_NAMES = {PDF: "a PDF", WORD: "a Word document (.docx)", MARKDOWN: "Markdown", PLAIN: "plain text", HTML: "HTML"}
+_NAMES = {
+    PDF: "a PDF",
+    WORD: "a Word document (.docx)",
+    POWERPOINT: "a PowerPoint presentation (.pptx)",
+    EXCEL: "an Excel workbook (.xlsx)",
+    OPEN_TEXT: "an OpenDocument text (.odt)",
+    OPEN_SHEETS: "an OpenDocument spreadsheet (.ods)",
+    OPEN_SLIDES: "an OpenDocument presentation (.odp)",
+    EPUB: "an EPUB book (.epub)",
+    MARKDOWN: "Markdown",
+    PLAIN: "plain text",
+    HTML: "HTML",
+}
+_TEXTS = (MARKDOWN, PLAIN, HTML)
 
 _RICH_TEXT = "a Rich Text file (.rtf)"
 _WRITTEN_AS_TEXT = (_NAMES[PDF], _RICH_TEXT)
@@ -58,14 +84,16 @@ _SIGNATURES = (
     (b"\x7fELF", "a program"),
     (b"MZ", "a Windows program"),
 )
+_LOCAL_HEADER = 30
 _ZIP = b"PK\x03\x04"
-_ZIP_CONTENTS = (
-    (b"word/document", _NAMES[WORD]),
-    (b"xl/workbook", "an Excel workbook (.xlsx)"),
-    (b"ppt/presentation", "a PowerPoint presentation (.pptx)"),
-    (b"mimetypeapplication/epub", "an EPUB book"),
-    (b"mimetypeapplication/vnd.oasis.opendocument", "an OpenDocument file (.odt, .ods, .odp)"),
-)
+_ZIP_CONTENTS = {
+    WORD: b"word/document",
+    EXCEL: b"xl/workbook",
+    POWERPOINT: b"ppt/presentation",
+    EPUB: b"META-INF/container.xml",
+}
+_ZIP_MIMETYPE = re.compile(rb"mimetype([a-z.+/-]+)")
+"""Books and OpenDocument files begin with a part that has their media type as its content, uncompressed."""
 
 
 def supported(filename: str) -> str | None:
@@ -81,12 +109,13 @@ def is_old_word(filename: str) -> bool:
 def check(path: Path, media_type: str) -> None:
     """Nothing, when the content of the file is of this media type.
 
-    Raises Unreadable: NO_TEXT when the file is empty, else TYPE_MISMATCH with what it seems to be.
+    Raises Unreadable: NO_TEXT when the file is empty, ENCRYPTED when it is behind a password, else
+    TYPE_MISMATCH with what it seems to be.
     """
     if path.stat().st_size == 0:
         raise Unreadable(Reason.NO_TEXT, "The file is empty.")
     seems = _seems(path)
-    if media_type in (PDF, WORD):
+    if media_type not in _TEXTS:
         if seems != _NAMES[media_type]:
             raise _mismatch(media_type, seems)
         return
@@ -119,11 +148,12 @@ def _begins_so(path: Path) -> bool:
 
 
 def _zip_of(content: mmap.mmap) -> str:
-    """Names stand uncompressed in a zip: searching for them needs no trust in its directory."""
-    for name, words in _ZIP_CONTENTS:
-        if content.find(name) >= 0:
-            return words
-    return "a ZIP archive"
+    """Names stand uncompressed in a zip: searching for them needs no trust in its directory. That comes last: files
+    within the file, such as a chart's workbook, have their names before it."""
+    declared = _ZIP_MIMETYPE.match(content, _LOCAL_HEADER)
+    name = _NAMES.get(declared[1].decode("ascii")) if declared else None
+    last, media_type = max((content.rfind(part), kind) for kind, part in _ZIP_CONTENTS.items())
+    return name or (_NAMES[media_type] if last >= 0 else "a ZIP archive")
 
 
 def _compound_of(content: mmap.mmap) -> str:

@@ -1,7 +1,7 @@
 """Passages are the text itself, cut: nothing lost, nothing twice, nothing out of place."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import regex
@@ -14,6 +14,7 @@ from kb.chunking import Heading, Passage
 from kb.reading import text
 from kb.reading.sections import About, Item, Kind, Mark, Page, Section, Unit
 
+NOWHERE: dict[str, Any] = {"boxes": [], "rows": None, **{f"{unit}s": None for unit in get_args(Unit)}}
 TOKENIZER = HashingTokenizer()
 
 PHRASE = st.sampled_from(
@@ -70,7 +71,7 @@ def test_it_works() -> None:
     assert passage.text == "Leave\n\nTwenty days a year.\n\nAsk your manager."
     assert (passage.start, passage.end, passage.tokens) == (0, 45, 8)
     assert (passage.heading_path, passage.kind, passage.language) == (("Leave",), "prose", "en")
-    assert passage.anchor == {"pages": None, "boxes": [], "lines": [1, 3], "paragraphs": None}
+    assert passage.anchor == {**NOWHERE, "lines": [1, 3]}
 
 
 @given(documents(), st.integers(6, 30), st.integers(1, 30))
@@ -174,19 +175,20 @@ def test_the_anchor_of_a_pdf_has_pages_and_boxes() -> None:
     assert [box["page"] for box in whole[0].anchor["boxes"]] == [1, 1, 3]
     second = chunking.split(reading, TOKENIZER, target=1, maximum=1)[1]
     assert second.text == "two"
-    assert second.anchor == {
-        "pages": [1, 1],
-        "boxes": [{"page": 1, "box": [5, 6, 7, 8]}],
-        "lines": None,
-        "paragraphs": None,
-    }
+    assert second.anchor == {**NOWHERE, "pages": [1, 1], "boxes": [{"page": 1, "box": [5, 6, 7, 8]}]}
 
 
-@pytest.mark.parametrize(("unit", "key"), [("line", "lines"), ("paragraph", "paragraphs"), ("page", "pages")])
-def test_the_anchor_names_the_unit_of_the_format(unit: Unit, key: str) -> None:
+@pytest.mark.parametrize("unit", get_args(Unit))
+def test_the_anchor_names_the_unit_of_the_format(unit: Unit) -> None:
     (passage,) = split([About("any", "1", unit), section("words", unit=7)])
-    anchor: dict[str, Any] = {"pages": None, "boxes": [], "lines": None, "paragraphs": None}
-    assert passage.anchor == {**anchor, key: [7, 7]}
+    assert passage.anchor == {**NOWHERE, f"{unit}s": [7, 7]}
+
+
+@pytest.mark.parametrize(("unit", "second", "rows"), [("sheet", 3, [2, 9]), ("sheet", 4, None), ("paragraph", 3, None)])
+def test_the_anchor_names_the_rows_of_one_sheet(unit: Unit, second: int, rows: list[int] | None) -> None:
+    marks = (Mark(0, 3, 3, cell=(2, 1)), Mark(4, 7, second, cell=(9, 1)))
+    (passage,) = split([About("any", "1", unit), Section("one two", "table", (), marks)])
+    assert passage.anchor["rows"] == rows
 
 
 def test_the_outline() -> None:

@@ -1,3 +1,4 @@
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -5,7 +6,7 @@ import pytest
 from kb.reading import sniffing
 from kb.reading.failures import Reason, Unreadable
 
-from . import files
+from . import files, packages
 
 
 @pytest.mark.parametrize(
@@ -13,6 +14,12 @@ from . import files
     [
         ("a.PDF", sniffing.PDF),
         ("a.b.docx", sniffing.WORD),
+        ("a.pptx", sniffing.POWERPOINT),
+        ("a.XLSX", sniffing.EXCEL),
+        ("a.odt", sniffing.OPEN_TEXT),
+        ("a.ods", sniffing.OPEN_SHEETS),
+        ("a.odp", sniffing.OPEN_SLIDES),
+        ("a.epub", sniffing.EPUB),
         ("a.markdown", sniffing.MARKDOWN),
         ("a.md", sniffing.MARKDOWN),
         ("a.txt", sniffing.PLAIN),
@@ -23,6 +30,12 @@ from . import files
 )
 def test_a_name_says(name: str, media_type: str | None) -> None:
     assert sniffing.supported(name) == media_type
+
+
+def compound(stream: str) -> bytes:
+    """The beginning of an old Office file with one stream of this name."""
+    name = stream.encode("utf-16-le")
+    return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(128, b"\0") + name.ljust(64, b"\0") + bytes([len(name) + 2, 0])
 
 
 def refusal(path: Path, content: bytes, media_type: str) -> Unreadable:
@@ -56,7 +69,13 @@ def compound(stream: str) -> bytes:
         (b"\x89PNG\r\n\x1a\n", sniffing.PDF, Reason.TYPE_MISMATCH, "seems to be a PNG image"),
         (b"PK\x03\x04 nothing known", sniffing.WORD, Reason.TYPE_MISMATCH, "seems to be a ZIP archive"),
         (b"PK\x03\x04 xl/workbook.xml", sniffing.WORD, Reason.TYPE_MISMATCH, "an Excel workbook"),
+        (b"PK\x03\x04 ppt/presentation.xml", sniffing.EXCEL, Reason.TYPE_MISMATCH, "a PowerPoint presentation"),
+        (b"PK\x03\x04 META-INF/container.xml", sniffing.OPEN_TEXT, Reason.TYPE_MISMATCH, "an EPUB book"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", sniffing.WORD, Reason.TYPE_MISMATCH, "an old Office file (.doc"),
+        (compound("Workbook"), sniffing.EXCEL, Reason.TYPE_MISMATCH, "an old Excel workbook (.xls)"),
+        (compound("EncryptedPackage"), sniffing.EXCEL, Reason.ENCRYPTED, "protected by a password"),
+        (compound("EncryptedPackage"), sniffing.POWERPOINT, Reason.ENCRYPTED, "protected by a password"),
+        (compound("Encrypted"), sniffing.EXCEL, Reason.TYPE_MISMATCH, "an old Office file"),
         (b"%PDF-1.7\n", sniffing.PLAIN, Reason.TYPE_MISMATCH, "seems to be a PDF"),
         (b"%PDF-1.7\n", sniffing.WORD, Reason.TYPE_MISMATCH, "seems to be a PDF"),
         (b"just words", sniffing.PDF, Reason.TYPE_MISMATCH, "By its name this is a PDF, but its content is not."),
@@ -93,3 +112,11 @@ def test_it_accepts_a_pdf_behind_a_preamble(tmp_path: Path) -> None:
     path = files.pdf(tmp_path / "a.pdf", [["Words"]])
     path.write_bytes(b"HTTP/1.1 200 OK\r\n\r\n" + path.read_bytes())
     sniffing.check(path, sniffing.PDF)
+
+
+def test_a_file_within_a_file_does_not_say_what_it_is(tmp_path: Path) -> None:
+    inner = packages.plain(tmp_path, ".xlsx")
+    path = packages.plain(tmp_path, ".pptx")
+    with zipfile.ZipFile(path, "a") as made:
+        made.write(inner, "ppt/embeddings/a.xlsx")
+    sniffing.check(path, sniffing.POWERPOINT)
