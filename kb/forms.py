@@ -5,9 +5,11 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import Group
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from kb.models import Collection, Document, Membership, Role, User
+from kb.models.collection import LARGEST, SMALLEST
 from kb.reading import text
 
 
@@ -17,6 +19,62 @@ class CollectionForm(forms.ModelForm[Collection]):
         fields = ("name", "description", "instruction_domain")
         widgets = {"description": forms.Textarea({"rows": 3})}
         help_texts = {"instruction_domain": _("What the documents are about; it helps to find the right passages.")}
+
+
+class SettingsForm(CollectionForm):
+    """All that people set of a collection, how its files are read and split included."""
+
+    class Meta(CollectionForm.Meta):
+        fields = (
+            *CollectionForm.Meta.fields,
+            "chunk_target",
+            "chunk_maximum",
+            "chunk_overlap",
+            "ocr_languages",
+            "reads_annotations",
+        )
+        widgets = {
+            **CollectionForm.Meta.widgets,
+            "chunk_target": forms.NumberInput({"min": 32, "max": 8192}),
+            "chunk_maximum": forms.NumberInput({"min": 32, "max": 8192}),
+            "ocr_languages": forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
+        }
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        given = self.cleaned_data
+        target, maximum, overlap = (given.get(name) for name in ("chunk_target", "chunk_maximum", "chunk_overlap"))
+        if target is not None and not SMALLEST <= target <= LARGEST:
+            self.add_error("chunk_target", _("This must be from 32 to 8,192."))
+        if maximum is not None and maximum > LARGEST:
+            self.add_error("chunk_maximum", _("This must be from 32 to 8,192."))
+        if target is not None and maximum is not None and maximum < target:
+            self.add_error("chunk_maximum", _("The largest passage cannot be smaller than the passage size."))
+        if target is not None and overlap is not None and overlap > target / 2:
+            self.add_error("chunk_overlap", _("The overlap can be half of the passage size at most."))
+        return given
+
+    @property
+    def about(self) -> list[forms.BoundField]:
+        """The fields that say what the collection is."""
+        return [self[name] for name in CollectionForm.Meta.fields]
+
+    @property
+    def reading(self) -> list[forms.BoundField]:
+        """The fields that say how its files are read and split."""
+        return [self[name] for name in self.Meta.fields if name not in CollectionForm.Meta.fields]
+
+
+class PreviewForm(forms.Form):
+    """The document that settings are tried on."""
+
+    document = forms.ModelChoiceField(
+        Document.objects.none(), label=_("Document"), error_messages={"required": _("Choose a document first.")}
+    )
+
+    def __init__(self, *args: Any, documents: QuerySet[Document], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["document"].queryset = documents  # type: ignore[attr-defined]
 
 
 class TagsField(forms.CharField):

@@ -11,7 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from embeddings.models import Space
-from kb import excerpts, ingestion, pictures
+from kb import excerpts, ingestion, outlines, pictures
+from kb.blocks import Piece
 from kb.models import Chunk, Collection, Document, Membership, Revision, RevisionText, Role, State, User
 
 pytestmark = pytest.mark.django_db
@@ -37,11 +38,16 @@ def tides(upload, work) -> Document:
     return Document.objects.get(pk=document.pk)
 
 
+def words(text: str) -> str:
+    """What a person reads of a text: without the marks that a table and a list are written with."""
+    return " ".join(re.sub(r"(?m)^\s*(-|\d+\.)\s|\|", " ", text).split())
+
+
 def passage_shown(page: bytes) -> str:
-    """What stands inside <mark id="passage">, as a person reads it."""
-    found = re.search(r'<mark id="passage"[^>]*>(.*?)</mark>', page.decode(), re.S)
-    assert found, "no passage is marked"
-    return unescape(re.sub("<[^>]+>", "", found[1]))
+    """What is marked on a page, as a person reads it."""
+    assert page.count(b'id="passage"') == 1, "not one passage is marked"
+    found = re.findall(r"<mark[^>]*>(.*?)</mark>", page.decode(), re.S)
+    return words(" ".join(unescape(piece) for piece in found))
 
 
 # --- Collections ---
@@ -207,13 +213,13 @@ def test_a_document_is_read(browser, tides):
     page = browser.get(tides.get_absolute_url()).content.decode()
     assert "The moon pulls the sea." in page
     assert tides.newest.sha256 in page
-    assert 'role="heading"' in page
+    assert re.search(r'<h3 class="heading"[^>]*id="at-\d+">', page)
 
 
 def test_a_citation_marks_exactly_its_characters(browser, tides):
     for chunk in tides.newest.chunks.all():
         page = browser.get(f"{tides.get_absolute_url()}?revision=1&chars={chunk.start}-{chunk.end}")
-        assert passage_shown(page.content) == chunk.text
+        assert passage_shown(page.content) == words(chunk.text)
 
 
 @pytest.mark.parametrize("chars", ["", "5", "5-5", "9-5", "0-99999", "a-b", "٣-٥", "-1-4", "0-9999999999999"])
@@ -234,7 +240,7 @@ def test_an_older_revision_stays_readable_and_says_so(browser, tides, work):
     browser.post(reverse("document_revise", args=[tides.pk]), {"file": newer})
     work()
     old = browser.get(f"{tides.get_absolute_url()}?revision=1&chars={chunk.start}-{chunk.end}")
-    assert passage_shown(old.content) == chunk.text
+    assert passage_shown(old.content) == words(chunk.text)
     assert "You are reading an older revision" in old.content.decode()
     assert "All was rewritten." in browser.get(tides.get_absolute_url()).content.decode()
 
@@ -316,8 +322,9 @@ def test_the_page_of_the_passage_is_shown_with_its_boxes(browser, booklet):
     assert 'viewBox="0 0 300.0 400.0"' in shown
     assert reverse("document_page", args=[booklet.pk, 2]) in shown
     boxes = [box["box"] for box in chunk.anchor["boxes"] if box["page"] == 2]
-    assert len(boxes) == shown.count("<rect x=")
-    assert f'x="{boxes[0][0]}" y="{boxes[0][1]}"' in shown
+    [outlined] = re.findall(r'<a [^>]*class="outlined chosen".*?</a>', shown, re.S)
+    assert len(boxes) == outlined.count("<rect x=")
+    assert f'x="{boxes[0][0]}" y="{boxes[0][1]}"' in outlined
 
 
 def test_a_picture_is_drawn_once_and_its_permission_asked_each_time(browser, booklet, charlie):
@@ -352,53 +359,114 @@ def test_old_pictures_are_deleted_when_another_is_drawn(booklet):
 
 
 @pytest.fixture
-def long_revision(upload) -> Revision:
-    """A revision of 260,000 characters: lines of different lengths, so that no cut falls anywhere nice, but for one
-    that falls where a heading begins."""
-    text = "".join(f"{'x' * (number % 97)} line {number}\n" for number in range(4_500))
-    text = f"{text[:149_999]}\nLate\n{text[150_005:]}"
+def long_revision(upload, collection) -> Revision:
+    """A revision of 200,000 characters in passages of different lengths, so that no border falls anywhere nice."""
     revision = upload("long.txt", "long").newest
-    outline = [{"level": 1, "title": "Late", "start": 150_000}]
-    RevisionText.objects.create(revision=revision, text=text, outline=outline)
+    pieces, chunks, stretches, outline, position = [], [], [], [], 0
+    for number in range(600):
+        words = f"Heading {number}\n\n" + f"{'x' * (number % 97)} line {number}. " * (1 + number % 9)
+        end = position + len(words)
+        below = position + words.index("\n\n") + 2
+        stretches += [[position, below - 2, "heading", ""], [below, end, "prose", ""]]
+        outline.append({"level": 1 + (number % 20 > 0), "title": f"Heading {number}", "start": position})
+        chunks.append(
+            Chunk(
+                revision=revision,
+                ordinal=number,
+                start=position,
+                end=end,
+                text=words,
+                kind="prose",
+                anchor={},
+                language="en",
+                tokens=9,
+                content_hash=str(number),
+            )  # fmt: skip
+        )
+        pieces.append(words)
+        position = end + 2
+    RevisionText.objects.create(revision=revision, text="\n\n".join(pieces), outline=outline, stretches=stretches)
+    Chunk.objects.bulk_create(chunks)
     return revision
 
 
-def whole(excerpt: excerpts.Excerpt) -> str:
-    return "".join(run.text for run in [*excerpt.before, *excerpt.passage, *excerpt.after])
+def pieces_of(excerpt: excerpts.Excerpt) -> list[Piece]:
+    """All the pieces of an excerpt, in order."""
+    found: list[Piece] = []
+    for block in excerpt.blocks:
+        rows = (block.header, *block.rows)
+        found += (*block.pieces, *(piece for item in block.items for piece in item.pieces))
+        found += (piece for row in rows for cell in row for piece in cell.pieces)
+    return found
 
 
 def test_the_parts_of_a_long_text_are_the_text(long_revision):
-    text = long_revision.full_text.text
-    first = excerpts.of(long_revision, None)
+    first = excerpts.of(long_revision)
     assert first is not None
-    assert first.parts == -(-len(text) // excerpts.PART) > 1
-    shown = [excerpts.of(long_revision, None, part=number) for number in range(1, first.parts + 1)]
-    assert "".join(whole(part) for part in shown if part) == text
-    assert all(len(whole(part)) < excerpts.PART + 3_000 for part in shown if part)
+    assert first.parts > 5
+    parts = [excerpts.of(long_revision, part=number) for number in range(1, first.parts + 1)]
+    pieces = [piece for part in parts if part for piece in pieces_of(part)]
+    assert words(" ".join(piece.text for piece in pieces)) == words(long_revision.full_text.text)
+    assert [one.ordinal for piece in pieces for one in piece.begins] == list(range(600))
+    assert sum(len(piece.text) for piece in pieces_of(first)) < excerpts.PART + 2_000
 
 
 def test_a_passage_is_whole_wherever_parts_are_cut(long_revision):
-    text = long_revision.full_text.text
-    for start in range(0, len(text) - 700, 9_973):
-        for length in (1, 700):
-            excerpt = excerpts.of(long_revision, (start, start + length))
-            assert excerpt is not None
-            assert "".join(run.text for run in excerpt.passage) == text[start : start + length]
-            assert whole(excerpt) in text
+    for chunk in long_revision.chunks.all()[::7]:
+        excerpt = excerpts.of(long_revision, (chunk.start, chunk.end))
+        assert excerpt is not None
+        marked = [piece for piece in pieces_of(excerpt) if piece.marked]
+        assert words(" ".join(piece.text for piece in marked)) == words(chunk.text)
+        assert [piece.opens for piece in marked] == [True] + [False] * (len(marked) - 1)
 
 
-def test_an_entry_of_the_outline_knows_its_part(long_revision):
-    first = excerpts.of(long_revision, None)
-    assert first is not None
-    [entry] = first.outline
-    part = excerpts.of(long_revision, None, part=entry.part)
-    assert part is not None
-    assert any(run.start == entry.start and run.level for run in part.before)
+def test_a_long_text_is_fetched_part_by_part(browser, long_revision, django_assert_max_num_queries):
+    document = long_revision.document
+    with django_assert_max_num_queries(25):
+        page = browser.get(document.get_absolute_url()).content.decode()
+    assert len(page) < 200_000
+    assert "Heading 3" in page
+    following = re.search(r'class="more later" hx-get="([^"]+)"', page)
+    assert following
+    with django_assert_max_num_queries(14):
+        part = browser.get(unescape(following[1])).content.decode()
+    assert 'data-part="2"' in part
+    assert "<html" not in part
+
+
+def test_a_character_is_opened_in_its_part(browser, long_revision):
+    position = long_revision.full_text.outline[400]["start"]
+    page = browser.get(long_revision.document.get_absolute_url(), {"at": position}).content.decode()
+    assert f'id="at-{position}"' in page
+
+
+def test_a_long_outline_shows_its_upper_levels_and_the_rest_on_demand(browser, long_revision):
+    shown = outlines.of(long_revision)
+    assert [entry.title for entry in shown.entries] == [f"Heading {number}" for number in range(0, 600, 20)]
+    assert {entry.left_out for entry in shown.entries} == {19}
+    begin, end = shown.entries[2].below or (0, 0)
+    below = browser.get(
+        reverse("document_outline", args=[long_revision.document_id]), {"entries": f"{begin}-{end}"}
+    ).content.decode()
+    assert re.findall(r"Heading \d+", below) == [f"Heading {number}" for number in range(41, 60)]
+
+
+def test_an_outline_of_one_level_is_shown_in_turns(long_revision):
+    text = long_revision.full_text
+    text.outline = [{"level": 2, "title": str(number), "start": number} for number in range(650)]
+    text.save()
+    titles, after = [], (0, 650)
+    while after:
+        shown = outlines.of(long_revision, *after)
+        titles += [entry.title for entry in shown.entries]
+        after = shown.after
+    assert titles == [str(number) for number in range(650)]
 
 
 # --- Who may ---
 
-GETS = ["collection", "document", "document_file"]
+GETS = ["collection", "document", "document_file", "document_text", "document_place", "document_outline"]
+GETS += ["document_state"]
 WRITES = ["collection_upload", "document_revise", "document_edit", "document_retry", "document_cancel"]
 WRITES += ["document_reindex", "document_delete"]
 MANAGES = ["collection_settings", "collection_delete", "member_add"]
