@@ -222,7 +222,7 @@ class _Cutter:
         )
 
     def _holders(self, position: int) -> list[Extent]:
-        """The passages that this character belongs to. Starts and ends of passages both grow, so they are neighbours."""
+        """The passages that this character belongs to: neighbours, for starts and ends of passages both grow."""
         at = bisect_right(self._starts, position)
         first = at
         while first > 0 and self._extents[first - 1].end > position:

@@ -12,33 +12,35 @@ from kb.models import Collection, Document, Membership, Role, User
 from kb.models.collection import LARGEST, SMALLEST
 from kb.reading import text
 
+_ABOUT = ("name", "description", "instruction_domain")
+_READING = ("chunk_target", "chunk_maximum", "chunk_overlap", "ocr_languages", "reads_annotations")
+_DESCRIPTION = forms.Textarea({"rows": 3})
+_DOMAIN_HELP = _("What the documents are about; it helps to find the right passages.")
+
 
 class CollectionForm(forms.ModelForm[Collection]):
+    """What a new collection is."""
+
     class Meta:
         model = Collection
-        fields = ("name", "description", "instruction_domain")
-        widgets = {"description": forms.Textarea({"rows": 3})}
-        help_texts = {"instruction_domain": _("What the documents are about; it helps to find the right passages.")}
+        fields = _ABOUT
+        widgets = {"description": _DESCRIPTION}
+        help_texts = {"instruction_domain": _DOMAIN_HELP}
 
 
-class SettingsForm(CollectionForm):
+class SettingsForm(forms.ModelForm[Collection]):
     """All that people set of a collection, how its files are read and split included."""
 
-    class Meta(CollectionForm.Meta):
-        fields = (
-            *CollectionForm.Meta.fields,
-            "chunk_target",
-            "chunk_maximum",
-            "chunk_overlap",
-            "ocr_languages",
-            "reads_annotations",
-        )
+    class Meta:
+        model = Collection
+        fields = (*_ABOUT, *_READING)
         widgets = {
-            **CollectionForm.Meta.widgets,
-            "chunk_target": forms.NumberInput({"min": 32, "max": 8192}),
-            "chunk_maximum": forms.NumberInput({"min": 32, "max": 8192}),
+            "description": _DESCRIPTION,
+            "chunk_target": forms.NumberInput({"min": SMALLEST, "max": LARGEST}),
+            "chunk_maximum": forms.NumberInput({"min": SMALLEST, "max": LARGEST}),
             "ocr_languages": forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
         }
+        help_texts = {"instruction_domain": _DOMAIN_HELP}
 
     def clean(self) -> dict[str, Any]:
         super().clean()
@@ -57,12 +59,12 @@ class SettingsForm(CollectionForm):
     @property
     def about(self) -> list[forms.BoundField]:
         """The fields that say what the collection is."""
-        return [self[name] for name in CollectionForm.Meta.fields]
+        return [self[name] for name in _ABOUT]
 
     @property
     def reading(self) -> list[forms.BoundField]:
         """The fields that say how its files are read and split."""
-        return [self[name] for name in self.Meta.fields if name not in CollectionForm.Meta.fields]
+        return [self[name] for name in _READING]
 
 
 class PreviewForm(forms.Form):

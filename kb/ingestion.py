@@ -448,7 +448,7 @@ def reindex_all(collection: Collection) -> int:
     with transaction.atomic():
         documents = Document.objects.select_for_update().filter(collection=collection).order_by("pk")
         ids = list(documents.values_list("pk", flat=True))
-        newest = Revision.objects.filter(document__in=ids).order_by("document", "-number").distinct("document")
+        newest = Revision.objects.filter(document__in=ids).order_by("document_id", "-number").distinct("document_id")
         ended = [one for one in newest if one.state not in UNFINISHED]
         Revision.objects.bulk_create([_next_of(one) for one in ended if one.state == State.READY])
         for one in ended:

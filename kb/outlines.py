@@ -1,4 +1,4 @@
-"""The outline of a document as a page shows it: all of a short one; of a long one the upper levels, the rest on demand."""
+"""The outline of a document as a page shows it: the whole of a short one, the upper levels of a long one."""
 
 from collections import Counter
 from dataclasses import dataclass

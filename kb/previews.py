@@ -45,6 +45,10 @@ class Shown:
     heading_path: Sequence[str]
     anchor: dict[str, Any]
 
+    @property
+    def whole(self) -> str:
+        return self.repeated + self.text
+
 
 @dataclass(frozen=True)
 class Split:
@@ -125,7 +129,7 @@ def _slow() -> TooLong:
     return TooLong(_("Reading this document takes too long for a preview. Choose a shorter one."))
 
 
-def _split(passages: Sequence[Chunk] | Sequence[Passage]) -> Split:
+def _split(passages: Sequence[Chunk | Passage]) -> Split:
     sizes = sorted(one.tokens for one in passages)
     if not sizes:
         return Split(0, 0, 0, 0, 0, [], [])
@@ -133,7 +137,7 @@ def _split(passages: Sequence[Chunk] | Sequence[Passage]) -> Split:
     return Split(len(sizes), sum(sizes), sizes[0], round(median(sizes)), sizes[-1], sizes, shown)
 
 
-def _shown(passages: Sequence[Chunk] | Sequence[Passage]) -> Iterator[Shown]:
+def _shown(passages: Sequence[Chunk | Passage]) -> Iterator[Shown]:
     before = 0
     for number, one in enumerate(passages, start=1):
         shared = max(0, min(before - one.start, len(one.text)))

@@ -117,21 +117,23 @@ def preview(request: HttpRequest, slug: str) -> HttpResponse:
     """The settings as they are typed, tried on a document. Nothing is saved."""
     collection = access.managed_collection(request, slug)
     form = SettingsForm(request.POST, instance=collection)
-    documents = Document.objects.filter(collection=collection).with_revisions()
-    chosen = PreviewForm(request.POST, documents=documents)
-    context: dict[str, Any] = {"collection": collection}
-    if form.is_valid() and chosen.is_valid():
-        try:
-            context["preview"] = previews.of(chosen.cleaned_data["document"], form.instance)
-        except previews.TooLong as why:
-            context["refusal"] = str(why)
-        except Unreadable as failure:
-            context["refusal"] = sentences.said(str(failure.detail))
-    else:
-        context["mistakes"] = [*form.errors.values(), *chosen.errors.values()]
-    if request.htmx:
-        return render(request, "collections/preview.html", context)
-    return render_settings(request, collection, form=form, **context)
+    chosen = PreviewForm(request.POST, documents=Document.objects.filter(collection=collection).with_revisions())
+    tried = _tried(form, chosen)
+    if request.headers.get("HX-Request"):
+        return render(request, "collections/preview.html", tried)
+    return render_settings(request, collection, form=form, tried=tried)
+
+
+def _tried(form: SettingsForm, chosen: PreviewForm) -> dict[str, Any]:
+    """The preview, or in words why there is none."""
+    if not form.is_valid() or not chosen.is_valid():
+        return {"mistakes": [*form.errors.values(), *chosen.errors.values()]}
+    try:
+        return {"preview": previews.of(chosen.cleaned_data["document"], form.instance)}
+    except previews.TooLong as why:
+        return {"refusal": str(why)}
+    except Unreadable as failure:
+        return {"refusal": sentences.said(str(failure.detail))}
 
 
 def render_settings(
@@ -140,12 +142,12 @@ def render_settings(
     *,
     form: SettingsForm | None = None,
     member_form: MemberForm | None = None,
-    **more: Any,
+    tried: dict[str, Any] | None = None,
 ) -> HttpResponse:
-    """The page of settings, with a form that was filled in wrongly in its place."""
+    """The page of settings, with a form that was filled in wrongly in its place, or with a preview."""
     documents = collection.documents.filter(live_revision__isnull=False)
     context = {
-        **more,
+        **(tried or {}),
         # The form changes its instance before it is found wrong: the page's own heading comes from the database.
         "collection": Collection.objects.select_related("owner").get(pk=collection.pk),
         "form": form or SettingsForm(instance=collection),

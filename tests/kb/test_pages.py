@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from embeddings.models import Space
-from kb import excerpts, ingestion, outlines, pictures
+from kb import excerpts, ingestion, outlines, pictures, previews
 from kb.blocks import Piece
 from kb.models import Chunk, Collection, Document, Membership, Revision, RevisionText, Role, State, User
 
@@ -163,11 +163,124 @@ def test_the_table_costs_the_same_number_of_queries_however_long(
         browser.get(collection.get_absolute_url())
 
 
-def test_settings_are_changed(browser, collection):
-    address = reverse("collection_settings", args=[collection.slug])
-    browser.post(address, {"name": "Sea notes", "description": "All", "instruction_domain": "legal"})
+SETTINGS = {
+    "name": "Sea notes",
+    "description": "All",
+    "instruction_domain": "legal",
+    "chunk_target": 64,
+    "chunk_maximum": 128,
+    "chunk_overlap": 16,
+    "ocr_languages": "eng+deu",
+    "reads_annotations": "on",
+}
+
+
+def test_settings_are_changed(browser, collection, tides):
+    browser.post(reverse("collection_settings", args=[collection.slug]), SETTINGS)
     collection.refresh_from_db()
-    assert (collection.name, collection.instruction_domain) == ("Sea notes", "legal")
+    assert {name: getattr(collection, name) for name in SETTINGS} == SETTINGS | {"reads_annotations": True}
+    assert tides.revisions.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"chunk_target": 8}, "from 32 to 8,192"),
+        ({"chunk_maximum": 9000}, "from 32 to 8,192"),
+        ({"chunk_maximum": 40}, "cannot be smaller than the passage size"),
+        ({"chunk_overlap": 33}, "half of the passage size at most"),
+        ({"ocr_languages": "english, german"}, "Enter a valid value."),
+        ({"chunk_target": ""}, "This field is required."),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(browser, collection, wrong, sentence):
+    page = browser.post(reverse("collection_settings", args=[collection.slug]), SETTINGS | wrong)
+    assert sentence in page.content.decode()
+    collection.refresh_from_db()
+    assert collection.name == "Field notes"
+
+
+def test_settings_are_applied_to_all_documents(browser, collection, tides, upload, work):
+    failed = upload("empty.md", "")
+    work()
+    waiting = upload("waiting.md", "Not read yet.")
+    answer = browser.post(reverse("collection_settings", args=[collection.slug]), SETTINGS | {"apply": "all"})
+    assert answer["Location"] == collection.get_absolute_url()
+    assert "2 documents are read again" in browser.get(answer["Location"]).content.decode()
+    assert sorted(tides.revisions.values_list("number", "state")) == [(1, "ready"), (2, "received")]
+    assert failed.revisions.get().state == waiting.revisions.get().state == State.RECEIVED
+    work()
+    assert Document.objects.get(pk=tides.pk).live_revision == tides.revisions.get(number=2)
+
+
+# --- Settings tried on a document ---
+
+LONG = "# Sea\n\n" + " ".join(f"The {number}th wave of the day came in from the north." for number in range(60))
+
+
+@pytest.fixture
+def waves(upload, work) -> Document:
+    document = upload("waves.md", LONG, title="Waves")
+    work()
+    return Document.objects.get(pk=document.pk)
+
+
+def test_a_preview_keeps_nothing(browser, collection, waves):
+    before = list(Chunk.objects.values_list("pk", "text"))
+    tried = SETTINGS | {"document": waves.pk}
+    page = browser.post(reverse("collection_preview", args=[collection.slug]), tried).content.decode()
+    assert "With these settings" in page
+    assert list(Chunk.objects.values_list("pk", "text")) == before
+    collection.refresh_from_db()
+    assert (collection.name, collection.chunk_target) == ("Field notes", 256)
+
+
+def test_a_preview_shows_what_the_settings_would_make(collection, waves, work):
+    collection.chunk_target, collection.chunk_maximum = 64, 100
+    preview = previews.of(waves, collection)
+    assert preview.today.total == waves.newest.chunks.count()
+    assert preview.tried.total > preview.today.total
+    assert preview.tried.largest <= 100
+    assert sum(bar.tried for bar in preview.bars) == preview.tried.total
+    collection.save()
+    ingestion.reindex_all(collection)
+    work()
+    chunks = waves.revisions.get(number=2).chunks
+    assert [one.whole for one in preview.tried.passages] == [chunk.text for chunk in chunks.all()[: previews.SHOWN]]
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({"chunk_target": 8}, "from 32 to 8,192"),
+        ({"document": ""}, "Choose a document first."),
+        ({"document": "nonsense"}, "not a valid"),
+        ({"document": str(uuid.uuid4())}, "not one of the available choices"),
+    ],
+)
+def test_a_preview_of_nothing_says_so(browser, collection, waves, more, sentence):
+    address = reverse("collection_preview", args=[collection.slug])
+    asked = SETTINGS | {"document": waves.pk} | more
+    page = browser.post(address, asked, headers={"HX-Request": "true"}).content.decode()
+    assert sentence in unescape(page)
+    assert "<html" not in page
+
+
+def test_a_document_that_is_too_long_is_not_previewed(browser, collection, waves, monkeypatch):
+    monkeypatch.setattr(previews, "CHARACTERS", 100)
+    address = reverse("collection_preview", args=[collection.slug])
+    page = browser.post(address, SETTINGS | {"document": waves.pk}).content.decode()
+    assert "too long for a preview" in page
+
+
+def test_a_document_of_another_collection_is_not_previewed(browser, collection, waves, bob, space, upload, work):
+    theirs = Collection.objects.create(name="Theirs", owner=bob, active_space=space)
+    hidden = upload("hidden.md", "Hidden.", into=theirs, user=bob)
+    work()
+    address = reverse("collection_preview", args=[collection.slug])
+    page = browser.post(address, SETTINGS | {"document": hidden.pk}).content.decode()
+    assert "Hidden" not in page
+    assert "not one of the available choices" in page
 
 
 def test_deleting_a_collection_deletes_all_in_it(browser, collection, tides):
@@ -381,7 +494,7 @@ def long_revision(upload, collection) -> Revision:
                 language="en",
                 tokens=9,
                 content_hash=str(number),
-            )  # fmt: skip
+            )
         )
         pieces.append(words)
         position = end + 2
@@ -455,7 +568,8 @@ def test_an_outline_of_one_level_is_shown_in_turns(long_revision):
     text = long_revision.full_text
     text.outline = [{"level": 2, "title": str(number), "start": number} for number in range(650)]
     text.save()
-    titles, after = [], (0, 650)
+    titles: list[str] = []
+    after: tuple[int, int] | None = (0, 650)
     while after:
         shown = outlines.of(long_revision, *after)
         titles += [entry.title for entry in shown.entries]
@@ -469,7 +583,7 @@ GETS = ["collection", "document", "document_file", "document_text", "document_pl
 GETS += ["document_state"]
 WRITES = ["collection_upload", "document_revise", "document_edit", "document_retry", "document_cancel"]
 WRITES += ["document_reindex", "document_delete"]
-MANAGES = ["collection_settings", "collection_delete", "member_add"]
+MANAGES = ["collection_settings", "collection_preview", "collection_delete", "member_add"]
 
 
 def address_of(name: str, document: Document) -> str:
