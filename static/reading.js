@@ -27,6 +27,11 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "p") switchBox.click();
 });
 
+// A link in a picture has no `href` that is text.
+function address(link) {
+  return new URL(link.getAttribute("href"), window.location.href);
+}
+
 function choose(event, link) {
   const pieces = text.querySelectorAll(`[data-passages~="${link.dataset.passage}"]`);
   if (!pieces.length) return; // in another part of the text: the link loads it
@@ -37,8 +42,8 @@ function choose(event, link) {
   marked[0].tabIndex = -1;
   point();
   if (!link.closest("#text") || event.detail === 0) marked[0].scrollIntoView({ block: "center" });
-  window.history.replaceState(null, "", link.href);
-  show(new URL(link.href).searchParams);
+  window.history.replaceState(null, "", address(link));
+  show(address(link).searchParams);
 }
 
 // Another element of the same content: what is marked is a <mark> to everyone, also to those who do not see its colour.
@@ -73,7 +78,7 @@ function step(by) {
 
 function turn(event, link) {
   event.preventDefault();
-  const asked = new URL(link.href).searchParams;
+  const asked = address(link).searchParams;
   const marked = new URL(window.location.href).searchParams.get("chars");
   if (marked) asked.set("chars", marked);
   show(asked);
@@ -89,11 +94,11 @@ function show(asked) {
 }
 
 function jump(event, link) {
-  const heading = document.getElementById(new URL(link.href).hash.slice(1));
+  const heading = document.getElementById(address(link).hash.slice(1));
   if (!heading) return; // in another part of the text: the link loads it
   event.preventDefault();
   document.querySelector(".panes [value=text]").checked = true;
-  window.history.replaceState(null, "", link.href);
+  window.history.replaceState(null, "", address(link));
   heading.scrollIntoView();
   heading.tabIndex = -1;
   heading.focus({ preventScroll: true });
