@@ -6,10 +6,12 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from kb.models import Document
-from tests.browser.test_site import pdf_of
+from kb.running.folder import REPOSITORY
+from tests.browser.test_site import narrow_enough, pdf_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
+MANUAL = REPOSITORY / "kb/demo/sampler-manual.en.pdf"
 PHONE = {"width": 360, "height": 740}
 CHAPTERS = "\n\n".join(
     f"# Chapter {number}\n\n" + f"The {number}th tide came in from the north, and the boats rose with it. " * 12
@@ -118,7 +120,7 @@ def test_a_passage_is_chosen_on_the_page_of_the_pdf(alice, upload, work, open_pa
 
 
 def test_on_a_phone_one_thing_is_shown_at_a_time(alice, upload, work, open_page):
-    upload("boats.pdf", pdf_of("Boats are kept in the harbour."), title="Boats")
+    upload("manual.pdf", MANUAL.read_bytes(), title="Manual")
     work()
     page = open_page(Document.objects.get().get_absolute_url(), viewport=PHONE)
     expect(page.locator("#text")).to_be_visible()
@@ -126,6 +128,10 @@ def test_on_a_phone_one_thing_is_shown_at_a_time(alice, upload, work, open_page)
     page.get_by_text("Page", exact=True).click()
     expect(page.locator("svg.page")).to_be_visible()
     expect(page.locator("#text")).to_be_hidden()
+    assert narrow_enough(page)
+    page.get_by_text("Contents", exact=True).first.click()
+    page.get_by_role("link", name="Storage").click()
+    expect(page.locator("#text").get_by_role("heading", name="Storage")).to_be_in_viewport()
 
 
 def test_settings_are_tried_and_applied(alice, book, work, open_page):

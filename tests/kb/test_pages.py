@@ -411,6 +411,58 @@ def test_the_original_is_a_download_and_nothing_else(browser, tides):
     assert "sandbox" in answer["Content-Security-Policy"]
 
 
+# --- What is told while a file is read, and after ---
+
+
+def test_the_state_is_asked_for_until_the_text_is_there(browser, upload, work):
+    document = upload("tides.md", TIDES)
+    address = f"{reverse('document_state', args=[document.pk])}?revision=1"
+    assert f'hx-get="{address}"' in browser.get(document.get_absolute_url()).content.decode()
+    assert "HX-Refresh" not in browser.get(address)
+    work()
+    assert browser.get(address)["HX-Refresh"] == "true"
+
+
+def test_who_reads_the_live_revision_is_told_of_the_next_and_not_torn_away(browser, tides, work):
+    address = f"{reverse('document_state', args=[tides.pk])}?revision=1"
+    browser.post(reverse("document_revise", args=[tides.pk]), {"file": SimpleUploadedFile("t.md", b"# New\n\nText.")})
+    assert "hx-get" in browser.get(address).content.decode()
+    work()
+    told = browser.get(address)
+    assert "HX-Refresh" not in told
+    assert "Revision 2 is ready: open it" in told.content.decode()
+
+
+def test_progress_is_told_in_pages(browser, upload):
+    revision = upload("long.pdf", b"%PDF-").newest
+    Revision.objects.filter(pk=revision.pk).update(state=State.READING, progress_done=120, progress_total=5000)
+    page = browser.get(revision.document.get_absolute_url()).content.decode()
+    assert "page 120 of 5,000" in page
+
+
+def test_what_was_not_read_is_said_with_what_helps_in_the_readers_language(browser, booklet):
+    warning = {"code": "pages_without_text", "detail": "3 of 5 pages have no text: 2, 3, 5."}
+    booklet.revisions.update(warnings=[warning])
+    english = browser.get(booklet.get_absolute_url()).content.decode()
+    assert warning["detail"] in english
+    assert "If it is a scan, name its languages" in english
+    chinese = browser.get(booklet.get_absolute_url(), headers={"Accept-Language": "zh-CN"}).content.decode()
+    assert "共 5 页，其中 3 页没有文字：2, 3, 5。" in chinese
+
+
+def test_a_failed_document_says_why_and_what_helps(browser, upload, work, collection, bob):
+    document = upload("empty.md", "")
+    work()
+    page = browser.get(document.get_absolute_url()).content.decode()
+    assert "There is no text in the file" in page
+    assert "What helps" in page
+    assert reverse("document_retry", args=[document.pk]) in page
+    Membership.objects.create(collection=collection, user=bob, role=Role.VIEWER)
+    seen = signed_in(bob).get(document.get_absolute_url()).content.decode()
+    assert "What helps" in seen
+    assert reverse("document_retry", args=[document.pk]) not in seen
+
+
 # --- Pages of PDFs ---
 
 
@@ -438,6 +490,27 @@ def test_the_page_of_the_passage_is_shown_with_its_boxes(browser, booklet):
     [outlined] = re.findall(r'<a [^>]*class="outlined chosen".*?</a>', shown, re.S)
     assert len(boxes) == outlined.count("<rect x=")
     assert f'x="{boxes[0][0]}" y="{boxes[0][1]}"' in outlined
+
+
+def test_the_place_of_a_passage_is_fetched_by_itself(browser, collection, upload, work, django_assert_max_num_queries):
+    from fpdf import FPDF
+
+    Collection.objects.filter(pk=collection.pk).update(chunk_target=32, chunk_maximum=40)
+    pdf = FPDF(unit="pt", format=(300, 400))
+    pdf.set_font("Helvetica", size=12)
+    for place in ("harbour", "lighthouse"):
+        pdf.add_page()
+        pdf.multi_cell(0, 14, f"The {place} is closed in storms, and nobody may go there on foot or by boat. " * 4)
+    document = upload("storms.pdf", bytes(pdf.output()))
+    work()
+    *_more, before, last = document.newest.chunks.all()
+    asked = {"revision": 1, "chars": f"{last.start}-{last.end}"}
+    with django_assert_max_num_queries(13):
+        shown = browser.get(reverse("document_place", args=[document.pk]), asked).content.decode()
+    assert "<html" not in shown
+    assert f"Passage {last.ordinal + 1} of {last.ordinal + 1}" in shown
+    assert f"chars={before.start}-{before.end}#passage" in unescape(shown)
+    assert "Page 2 of 2" in shown
 
 
 def test_a_picture_is_drawn_once_and_its_permission_asked_each_time(browser, booklet, charlie):
