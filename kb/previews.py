@@ -95,11 +95,11 @@ class Preview:
 def of(document: Document, collection: Collection) -> Preview:
     """The document, split with the settings of `collection`, which need not be saved. Raises Unreadable, TooLong."""
     revision = document.shown
-    chunks = list(revision.chunks.defer("lexemes"))
-    if (revision.pages or 0) > PAGES or (chunks and chunks[-1].end > CHARACTERS):
-        raise TooLong(
-            _("This document is too long for a preview. Choose one of up to %(pages)s pages.") % {"pages": PAGES}
-        )
+    chunks = revision.chunks.defer("lexemes")
+    last = chunks.last()
+    if (revision.pages or 0) > PAGES or (last is not None and last.end > CHARACTERS):
+        told = _("This document is too long for a preview. Choose one of up to %(pages)s pages.")
+        raise TooLong(told % {"pages": PAGES})
     try:
         reading = chunking.read_document(_items(document, collection, until=monotonic() + SECONDS))
     except Unreadable as failure:
@@ -108,7 +108,7 @@ def of(document: Document, collection: Collection) -> Preview:
         raise
     if len(reading.text) > CHARACTERS:
         raise _slow()
-    today, tried = _split(chunks), _split(ingestion.split(reading, collection))
+    today, tried = _split(list(chunks)), _split(ingestion.split(reading, collection))
     return Preview(document, today, tried, _bars(today, tried))
 
 
