@@ -10,25 +10,34 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.decorators import action
-from rest_framework.exceptions import PermissionDenied
+from rest_framework.exceptions import APIException, PermissionDenied
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
 from embeddings import spaces
-from kb import ingestion, originals, uploads
+from kb import ingestion, originals, previews, uploads
 from kb.models import Chunk, Collection, Document, State, User
 from kb.serializers import (
     ORDERINGS,
+    ChunkingPreviewRequestSerializer,
+    ChunkingPreviewSerializer,
     ChunkSerializer,
     CollectionSerializer,
     DocumentListQuery,
     DocumentSerializer,
     RevisionUploadSerializer,
     UploadSerializer,
+    check_sizes,
 )
 from kb.throttling import Throttle
+
+
+class Unpreviewable(APIException):
+    """A document that takes too long for a preview."""
+
+    status_code = 422
 
 
 class CollectionViewSet(viewsets.ModelViewSet):  # type: ignore[type-arg]
@@ -45,6 +54,8 @@ class CollectionViewSet(viewsets.ModelViewSet):  # type: ignore[type-arg]
         return "manage" if self.action in ("partial_update", "destroy") else "write"
 
     def get_throttles(self) -> list[BaseThrottle]:
+        if self.action == "chunking_preview":
+            return [Throttle("preview")]
         return [Throttle("upload")] if self.action == "documents" and self.request.method == "POST" else []
 
     def get_queryset(self) -> QuerySet[Collection]:
@@ -111,6 +122,31 @@ class CollectionViewSet(viewsets.ModelViewSet):  # type: ignore[type-arg]
         self.paginator.ordering = ORDERINGS[wanted["ordering"]]  # type: ignore[union-attr]
         page = self.paginate_queryset(found.with_revisions())
         return self.get_paginated_response(DocumentSerializer(page, many=True).data)
+
+    @extend_schema(
+        request=ChunkingPreviewRequestSerializer,
+        responses={
+            200: ChunkingPreviewSerializer,
+            422: OpenApiResponse(description="The document is too long for a preview, or cannot be read."),
+        },
+    )
+    @action(detail=True, methods=["post"], url_path="chunking-preview")
+    def chunking_preview(self, request: Request, pk: Any = None) -> Response:
+        """What other settings would make of a document, beside what it is today. Nothing is kept."""
+        collection = self.get_object()
+        self._must_manage(collection)
+        asked = ChunkingPreviewRequestSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        given = dict(asked.validated_data)
+        documents = Document.objects.filter(collection=collection).with_revisions()
+        document = get_object_or_404(documents, pk=given.pop("document"))
+        check_sizes(given, collection)
+        for name, value in given.items():
+            setattr(collection, name, value)
+        try:
+            return Response(ChunkingPreviewSerializer(previews.of(document, collection)).data)
+        except previews.TooLong as why:
+            raise Unpreviewable(str(why)) from why
 
     def _must_manage(self, collection: Collection) -> None:
         if not Collection.objects.managed_by(self.request.user).filter(pk=collection.pk).exists():

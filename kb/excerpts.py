@@ -1,93 +1,102 @@
-"""The stretch of a revision's text that a page shows: all of a short text, a part of a long one, a passage marked."""
+"""The part of a revision's text that a page shows, laid out in blocks, with its passages and where pages begin."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
-from django.db.models import F, Value
+from django.db import connection
+from django.db.models import F, Max, Min, Q, Value
 from django.db.models.functions import Length, Substr
 
-from kb.models import Revision, RevisionText
+from kb import blocks
+from kb.blocks import Block, Extent, Stretch
+from kb.models import Chunk, Revision, RevisionText
 from kb.reading.sections import SEPARATOR
 
-WHOLE = 200_000
-"""A text of up to so many characters is shown in one piece: a browser lays it out without a pause."""
+PART = 30_000
+"""Characters of one part, about: a browser lays it out without a pause, and it is some ten pages."""
 
-PART = 50_000
-"""Characters of one part of a longer text."""
-
-_SLACK = 2_000
-"""A part ends where the next line begins, if that is so near."""
-
-
-@dataclass(frozen=True)
-class Run:
-    """Characters that look alike. `level` is that of a heading, 0 in other text; `page` is set where a page begins."""
-
-    text: str
-    start: int
-    level: int = 0
-    page: int | None = None
-
-
-@dataclass(frozen=True)
-class Heading:
-    """An entry of the outline; `part` is the part of the text it stands in."""
-
-    title: str
-    level: int
-    start: int
-    part: int
+Range = tuple[int, int]
 
 
 @dataclass(frozen=True)
 class Excerpt:
-    """The runs before the marked passage, in it and after it; without a passage all are `before`."""
+    """A part of the text, counted from 1. `page` is the page, from 1, on which what is marked begins, or this part
+    does where nothing is; 0: the file has no pages. `marked` is what was asked for, None if that is no range of it."""
 
-    before: list[Run]
-    passage: list[Run]
-    after: list[Run]
+    blocks: list[Block]
     part: int
     parts: int
-    outline: list[Heading]
     page: int
-    """The page, from 1, on which the passage begins, or this part does where there is no passage; 0: no pages."""
+    page_starts: list[int]
+    marked: Range | None
 
 
-def of(revision: Revision, passage: tuple[int, int] | None, *, part: int | None = None) -> Excerpt | None:
+def of(
+    revision: Revision,
+    marked: Range | None = None,
+    *,
+    part: int | None = None,
+    at: int | None = None,
+    page: int | None = None,
+) -> Excerpt | None:
     """What to show of a revision, None while nothing has been read out of it.
 
-    Without a `part` it is the one the passage begins in, else the first. A passage outside the text is none.
+    Without a `part` it is the one that holds the character `at`, or what is marked, or where `page` begins.
     """
-    stored = RevisionText.objects.filter(revision=revision).annotate(length=Length("text")).defer("text").first()
-    if stored is None:
+    stored = RevisionText.objects.filter(revision=revision).annotate(length=Length("text"))
+    found = stored.values_list("length", "page_starts").first()
+    if found is None:
         return None
-    length: int = stored.length
-    if passage and not 0 <= passage[0] < passage[1] <= length:
-        passage = None
-    parts = 1 if length <= WHOLE else -(-length // PART)
+    length, page_starts = found
+    if marked and not 0 <= marked[0] < marked[1] <= length:
+        marked = None
+    parts = max(1, -(-length // PART))
     if part is None or not 1 <= part <= parts:
-        part = min(passage[0] // PART + 1, parts) if passage and parts > 1 else 1
-    start, text = _part(revision, part, parts=parts, passage=passage)
-    runs = _runs(text, start, stored, cuts=passage or ())
-    before, marked, after = _around(runs, passage)
-    first = passage[0] if marked and passage else start
-    return Excerpt(before, marked, after, part, parts, _outline(stored, parts), _page_at(first, stored.page_starts))
+        part = _part_of(revision, _position(marked, at, page, page_starts))
+    start, end = _borders(revision, part, parts=parts, length=length)
+    text = _characters(revision, start, end)
+    laid_out = blocks.lay_out(
+        text,
+        start,
+        _stretches(revision, text, start),
+        levels=_levels(revision, start, end),
+        extents=_extents(revision, start, end),
+        pages={at: number for number, at in enumerate(page_starts, 1) if start <= at < end},
+        marked=marked,
+    )
+    here = marked[0] if marked and start <= marked[0] < end else start
+    return Excerpt(laid_out, part, parts, page_at(here, page_starts), page_starts, marked)
 
 
-def _part(revision: Revision, part: int, *, parts: int, passage: tuple[int, int] | None) -> tuple[int, str]:
-    """Where the part begins, and its text, stretched so that a passage which begins in it is whole."""
+def _position(marked: Range | None, at: int | None, page: int | None, page_starts: list[int]) -> int:
+    if at is not None:
+        return at
+    if marked:
+        return marked[0]
+    return page_starts[page - 1] if page and page <= len(page_starts) else 0
+
+
+def page_at(position: int, page_starts: list[int]) -> int:
+    """The page, from 1, that a character of the text stands on; 0 where the file has no pages."""
+    return max(sum(start <= position for start in page_starts), 1) if page_starts else 0
+
+
+def _part_of(revision: Revision, position: int) -> int:
+    """A passage belongs to the part that it begins in, as a whole."""
+    begun = Chunk.objects.filter(revision=revision, start__lte=position).aggregate(last=Max("start"))
+    return (begun["last"] or 0) // PART + 1
+
+
+def _borders(revision: Revision, part: int, *, parts: int, length: int) -> Range:
+    """Where a part begins and ends: with the first passage from there on, so that none is torn."""
     begin, end = (part - 1) * PART, part * PART
-    if part == parts:
-        end = begin + WHOLE
-    first, last = passage if passage and begin <= passage[0] < end else (end, begin)
-    origin = max(begin - 1, 0)
-    text = _characters(revision, origin, max(end + _SLACK, last))
-    start = _line_start(text, begin - origin) if part > 1 else 0
-    stop = _line_start(text, end - origin)
-    start, stop = min(start, first - origin), max(stop, last - origin)
-    return origin + start, text[start:stop]
+    starts = Chunk.objects.filter(revision=revision).aggregate(
+        begin=Min("start", filter=Q(start__gte=begin)), end=Min("start", filter=Q(start__gte=end))
+    )
+    first = 0 if part == 1 else length if starts["begin"] is None else starts["begin"]
+    return first, length if part == parts or starts["end"] is None else starts["end"]
 
 
 def _characters(revision: Revision, begin: int, end: int) -> str:
@@ -96,49 +105,45 @@ def _characters(revision: Revision, begin: int, end: int) -> str:
     return str(RevisionText.objects.filter(revision=revision).values_list(cut, flat=True).get())
 
 
-def _line_start(text: str, position: int) -> int:
-    """The first beginning of a line from `position` on, or the position itself where a line is very long."""
-    found = text.find("\n", position - 1, position + _SLACK)
-    return found + 1 if found >= 0 else min(position, len(text))
+def _extents(revision: Revision, start: int, end: int) -> list[Extent]:
+    """The passages that touch these characters, in order."""
+    touched = Chunk.objects.filter(revision=revision, start__lt=end, end__gt=start).order_by("ordinal")
+    return [Extent(*row) for row in touched.values_list("ordinal", "start", "end", "language", "tokens", "anchor")]
 
 
-def _runs(text: str, start: int, stored: RevisionText, *, cuts: Sequence[int]) -> list[Run]:
-    """The text cut wherever its look changes: at headings, where pages begin, and at the ends of the passage."""
-    end = start + len(text)
-    levels = {entry["start"]: min(entry["level"], 6) for entry in stored.outline if start <= entry["start"] < end}
-    pages = {at: number for number, at in enumerate(stored.page_starts, 1) if start <= at < end}
-    heading_ends = {at: _section_end(text, at - start) + start for at in levels}
-    borders = {start, end, *levels, *heading_ends.values(), *pages, *(cut for cut in cuts if start <= cut <= end)}
-    ordered = sorted(borders)
-    runs: list[Run] = []
-    level, until = 0, start
-    for at, following in pairwise(ordered):
-        if at in levels:
-            level, until = levels[at], heading_ends[at]
-        runs.append(Run(text[at - start : following - start], at, level if at < until else 0, pages.get(at)))
-    return runs
+def _stretches(revision: Revision, text: str, start: int) -> Iterator[Stretch]:
+    """What stands where in this part of the text; the database looks through them, a long text has 100,000."""
+    stored = list(_between(revision, _STRETCHES, start, start + len(text)))
+    if stored:
+        yield from (Stretch(*stretch) for stretch in stored)
+    else:
+        yield from _paragraphs(text, start)
 
 
-def _section_end(text: str, position: int) -> int:
-    found = text.find(SEPARATOR, position)
-    return found if found >= 0 else len(text)
+def _paragraphs(text: str, start: int) -> Iterator[Stretch]:
+    """For a revision that was read before stretches were kept."""
+    for paragraph in text.split(SEPARATOR):
+        yield Stretch(start, start + len(paragraph), "prose")
+        start += len(paragraph) + len(SEPARATOR)
 
 
-def _around(runs: list[Run], passage: tuple[int, int] | None) -> tuple[list[Run], list[Run], list[Run]]:
-    if passage is None:
-        return runs, [], []
-    before = [run for run in runs if run.start < passage[0]]
-    marked = [run for run in runs if passage[0] <= run.start < passage[1]]
-    return before, marked, runs[len(before) + len(marked) :]
+def _levels(revision: Revision, start: int, end: int) -> dict[int, int]:
+    """The level of the deepest heading of the outline at each position that has one."""
+    return {entry["start"]: entry["level"] for entry in _between(revision, _OUTLINE, start, end)}
 
 
-def _outline(stored: RevisionText, parts: int) -> list[Heading]:
-    entries: list[dict[str, Any]] = stored.outline
-    return [
-        Heading(entry["title"], entry["level"], entry["start"], entry["start"] // PART + 1 if parts > 1 else 1)
-        for entry in entries
-    ]
+def _between(revision: Revision, sql: str, start: int, end: int) -> Iterator[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, {"revision": revision.pk, "start": start, "end": end})
+        yield from (json.loads(one) if isinstance(one, str) else one for (one,) in cursor.fetchall())
 
 
-def _page_at(position: int, page_starts: Sequence[int]) -> int:
-    return max(sum(start <= position for start in page_starts), 1) if page_starts else 0
+_STRETCHES = """
+SELECT one FROM kb_revisiontext, jsonb_array_elements(stretches) WITH ORDINALITY AS each (one, position)
+WHERE revision_id = %(revision)s AND (one->>0)::int < %(end)s AND (one->>1)::int > %(start)s ORDER BY position
+"""
+_OUTLINE = """
+SELECT one FROM kb_revisiontext, jsonb_array_elements(outline) WITH ORDINALITY AS each (one, position)
+WHERE revision_id = %(revision)s AND (one->>'start')::int >= %(start)s AND (one->>'start')::int < %(end)s
+ORDER BY position
+"""

@@ -5,18 +5,78 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import Group
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from kb.models import Collection, Document, Membership, Role, User
+from kb.models.collection import LARGEST, SMALLEST
 from kb.reading import text
+
+_ABOUT = ("name", "description", "instruction_domain")
+_READING = ("chunk_target", "chunk_maximum", "chunk_overlap", "ocr_languages", "reads_annotations")
+_DESCRIPTION = forms.Textarea({"rows": 3})
+_DOMAIN_HELP = _("What the documents are about; it helps to find the right passages.")
 
 
 class CollectionForm(forms.ModelForm[Collection]):
+    """What a new collection is."""
+
     class Meta:
         model = Collection
-        fields = ("name", "description", "instruction_domain")
-        widgets = {"description": forms.Textarea({"rows": 3})}
-        help_texts = {"instruction_domain": _("What the documents are about; it helps to find the right passages.")}
+        fields = _ABOUT
+        widgets = {"description": _DESCRIPTION}
+        help_texts = {"instruction_domain": _DOMAIN_HELP}
+
+
+class SettingsForm(forms.ModelForm[Collection]):
+    """All that people set of a collection, how its files are read and split included."""
+
+    class Meta:
+        model = Collection
+        fields = (*_ABOUT, *_READING)
+        widgets = {
+            "description": _DESCRIPTION,
+            "chunk_target": forms.NumberInput({"min": SMALLEST, "max": LARGEST}),
+            "chunk_maximum": forms.NumberInput({"min": SMALLEST, "max": LARGEST}),
+            "ocr_languages": forms.TextInput({"autocomplete": "off", "spellcheck": "false"}),
+        }
+        help_texts = {"instruction_domain": _DOMAIN_HELP}
+
+    def clean(self) -> dict[str, Any]:
+        super().clean()
+        given = self.cleaned_data
+        target, maximum, overlap = (given.get(name) for name in ("chunk_target", "chunk_maximum", "chunk_overlap"))
+        if target is not None and not SMALLEST <= target <= LARGEST:
+            self.add_error("chunk_target", _("This must be from 32 to 8,192."))
+        if maximum is not None and maximum > LARGEST:
+            self.add_error("chunk_maximum", _("This must be from 32 to 8,192."))
+        if target is not None and maximum is not None and maximum < target:
+            self.add_error("chunk_maximum", _("The largest passage cannot be smaller than the passage size."))
+        if target is not None and overlap is not None and overlap > target / 2:
+            self.add_error("chunk_overlap", _("The overlap can be half of the passage size at most."))
+        return given
+
+    @property
+    def about(self) -> list[forms.BoundField]:
+        """The fields that say what the collection is."""
+        return [self[name] for name in _ABOUT]
+
+    @property
+    def reading(self) -> list[forms.BoundField]:
+        """The fields that say how its files are read and split."""
+        return [self[name] for name in _READING]
+
+
+class PreviewForm(forms.Form):
+    """The document that settings are tried on."""
+
+    document = forms.ModelChoiceField(
+        Document.objects.none(), label=_("Document"), error_messages={"required": _("Choose a document first.")}
+    )
+
+    def __init__(self, *args: Any, documents: QuerySet[Document], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["document"].queryset = documents  # type: ignore[attr-defined]
 
 
 class TagsField(forms.CharField):

@@ -26,6 +26,7 @@ from django.utils.translation import gettext as _
 from embeddings import serving, spaces
 from embeddings.encoder import Embeddings, EncoderError, EncoderOutOfMemory
 from kb import bell, chunking, storing
+from kb.chunking import Passage, Reading
 from kb.models import Collection, Document, EmbeddingWork, LanguageMean, Revision, State, User
 from kb.models.document import UNFINISHED
 from kb.models.revision import ATTEMPTS
@@ -258,12 +259,7 @@ def _read(lease: _Lease) -> None:
     pages: list[Page] = []
     items = _noting(lease, _items(lease), about=about, warnings=warnings, pages=pages)
     reading = chunking.read_document(items)
-    collection = revision.document.collection
-    # What the encoder does not read it cannot find again: no passage is larger than its window.
-    maximum = min(collection.chunk_maximum, collection.active_space.max_tokens)
-    target = min(collection.chunk_target, maximum)
-    cut = chunking.split(reading, spaces.tokenizer(), target=target, maximum=maximum)
-    passages = chunking.settle_languages(cut)
+    passages = split(reading, revision.document.collection)
     if not passages:
         raise Unreadable(Reason.NO_TEXT, _("There is no text in this file."))
     if len(passages) > storing.CHUNK_LIMIT:
@@ -283,6 +279,14 @@ def _read(lease: _Lease) -> None:
         storing.queue(revision)
         transaction.on_commit(lambda: bell.ring("embed"))
     publish(revision.pk)
+
+
+def split(reading: Reading, collection: Collection) -> list[Passage]:
+    """The passages of a document with the settings of its collection."""
+    # What the encoder does not read it cannot find again: no passage is larger than its window.
+    maximum = min(collection.chunk_maximum, collection.active_space.max_tokens)
+    target = min(collection.chunk_target, maximum)
+    return chunking.settle_languages(chunking.split(reading, spaces.tokenizer(), target=target, maximum=maximum))
 
 
 def _items(lease: _Lease) -> Iterator[Item]:
@@ -443,18 +447,37 @@ def reindex(document: Document) -> bool:
             return False
         if newest.state != State.READY:
             return _start_again(newest, from_states=(State.FAILED, State.CANCELLED))
-        Revision.objects.create(
-            document=document,
-            number=newest.number + 1,
-            file=newest.file.name,
-            filename=newest.filename,
-            media_type=newest.media_type,
-            size=newest.size,
-            sha256=newest.sha256,
-            uploaded_by=newest.uploaded_by,
-        )
+        _next_of(newest).save(force_insert=True)
         transaction.on_commit(lambda: bell.ring("read"))
     return True
+
+
+def reindex_all(collection: Collection) -> int:
+    """`reindex` every document of a collection in one transaction. Returns their number, less those being read."""
+    with transaction.atomic():
+        documents = Document.objects.select_for_update().filter(collection=collection).order_by("pk")
+        ids = list(documents.values_list("pk", flat=True))
+        newest = Revision.objects.filter(document__in=ids).order_by("document_id", "-number").distinct("document_id")
+        ended = [one for one in newest if one.state not in UNFINISHED]
+        Revision.objects.bulk_create([_next_of(one) for one in ended if one.state == State.READY])
+        for one in ended:
+            _start_again(one, from_states=(State.FAILED, State.CANCELLED))
+        transaction.on_commit(lambda: _ring_for(len(ended)))
+    return len(ended)
+
+
+def _next_of(revision: Revision) -> Revision:
+    """A revision of the same file, not saved yet."""
+    return Revision(
+        document_id=revision.document_id,
+        number=revision.number + 1,
+        file=revision.file.name,
+        filename=revision.filename,
+        media_type=revision.media_type,
+        size=revision.size,
+        sha256=revision.sha256,
+        uploaded_by_id=revision.uploaded_by_id,
+    )
 
 
 def cancel(document: Document) -> bool:
@@ -527,14 +550,19 @@ def sweep() -> None:
     """Look at everything that is due whether or not a message for it arrived; bring to an end what ran out of
     attempts; ring the workers. Safe at any time, in any number."""
     _fail_exhausted()
-    for _n in range(min(50, Revision.objects.due_for_reading().count())):
-        bell.ring("read")
+    _ring_for(Revision.objects.due_for_reading().count())
     if EmbeddingWork.objects.filter(next_attempt_at__lte=Now()).exists():
         bell.ring("embed")
     for revision_id in storing.complete_but_unpublished():
         publish(revision_id)
     for collection in Collection.objects.filter(means_due=True):
         refresh_means(collection)
+
+
+def _ring_for(due: int) -> None:
+    """A message for each revision that is due, up to what the readers have done before the next sweep."""
+    for _n in range(min(50, due)):
+        bell.ring("read")
 
 
 def refresh_means(collection: Collection) -> None:

@@ -4,7 +4,6 @@ import os
 import re
 import time
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.core.files.storage import default_storage
 
-from kb.models import Chunk, Revision
+from kb.models import Revision
 from kb.reading import sandbox
 
 MEDIA_TYPE = "application/pdf"
@@ -61,15 +60,9 @@ def of_page(revision: Revision, page: int) -> Picture:
     return _picture(path)
 
 
-def frames(revision: Revision, passage: tuple[int, int], page: int) -> list[Frame]:
-    """The rectangles on a page of the chunks that the passage touches."""
-    touched = Chunk.objects.filter(revision=revision, start__lt=passage[1], end__gt=passage[0])
-    anchors = touched.order_by("ordinal").values_list("anchor", flat=True)
-    return [_frame(box["box"]) for anchor in anchors for box in _boxes(anchor) if box["page"] == page]
-
-
-def _boxes(anchor: dict[str, Any]) -> Iterable[dict[str, Any]]:
-    return anchor.get("boxes") or ()
+def frames(anchor: dict[str, Any], page: int) -> list[Frame]:
+    """The rectangles on a page of a passage with this anchor."""
+    return [_frame(box["box"]) for box in anchor.get("boxes") or () if box["page"] == page]
 
 
 def _frame(box: tuple[float, float, float, float]) -> Frame:

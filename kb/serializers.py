@@ -7,6 +7,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from kb.models import Chunk, Collection, Document, Revision, State
+from kb.models.collection import LARGEST, SMALLEST
 from kb.models.document import UNFINISHED
 from kb.reading import text
 
@@ -78,18 +79,74 @@ class CollectionSerializer(Strict, serializers.ModelSerializer):  # type: ignore
     class Meta:
         model = Collection
         fields = [
-            "id", "slug", "name", "description", "instruction_domain", "chunk_target", "chunk_maximum", "owner",
-            "documents", "space", "created_at", "updated_at",
+            "id", "slug", "name", "description", "instruction_domain", "chunk_target", "chunk_maximum",
+            "chunk_overlap", "ocr_languages", "reads_annotations", "owner", "documents", "space", "created_at",
+            "updated_at",
         ]  # fmt: skip
         read_only_fields = ["id", "slug", "created_at", "updated_at"]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        fallback = self.instance or Collection()
-        target = attrs.get("chunk_target", fallback.chunk_target)
-        maximum = attrs.get("chunk_maximum", fallback.chunk_maximum)
-        if not 32 <= target <= maximum <= 8192:
-            raise serializers.ValidationError({"chunk_target": ["32 <= chunk_target <= chunk_maximum <= 8192."]})
+        check_sizes(attrs, self.instance or Collection())
         return attrs
+
+
+def check_sizes(given: dict[str, Any], fallback: Collection) -> None:
+    """Raises ValidationError when the sizes of passages, what is not given taken from `fallback`, cannot be."""
+    target = given.get("chunk_target", fallback.chunk_target)
+    maximum = given.get("chunk_maximum", fallback.chunk_maximum)
+    if not SMALLEST <= target <= maximum <= LARGEST:
+        said = f"{SMALLEST} <= chunk_target <= chunk_maximum <= {LARGEST}."
+        raise serializers.ValidationError({"chunk_target": [said]})
+    if given.get("chunk_overlap", fallback.chunk_overlap) > target / 2:
+        raise serializers.ValidationError({"chunk_overlap": ["chunk_overlap <= chunk_target / 2."]})
+
+
+class ChunkingPreviewRequestSerializer(Strict, serializers.ModelSerializer):  # type: ignore[type-arg]
+    """A document of the collection, and the settings to try on it; what is left out is as it is today."""
+
+    document = serializers.UUIDField()
+
+    class Meta:
+        model = Collection
+        fields = [
+            "document", "chunk_target", "chunk_maximum", "chunk_overlap", "ocr_languages", "reads_annotations",
+        ]  # fmt: skip
+        extra_kwargs = {"reads_annotations": {"required": False}}
+
+
+class PreviewedPassageSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    number = serializers.IntegerField()
+    text = serializers.CharField(source="whole")
+    repeated = serializers.SerializerMethodField(help_text="Characters it shares with the passage before.")
+    tokens = serializers.IntegerField()
+    heading_path = serializers.ListField(child=serializers.CharField())
+    anchor = serializers.DictField()
+
+    def get_repeated(self, shown: Any) -> int:
+        return len(shown.repeated)
+
+
+class SplitSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    total = serializers.IntegerField()
+    tokens = serializers.IntegerField()
+    smallest = serializers.IntegerField()
+    median = serializers.IntegerField()
+    largest = serializers.IntegerField()
+    passages = PreviewedPassageSerializer(many=True)
+
+
+class BarSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    begin = serializers.IntegerField()
+    end = serializers.IntegerField()
+    today = serializers.IntegerField()
+    tried = serializers.IntegerField()
+
+
+class ChunkingPreviewSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    document = serializers.UUIDField(source="document.pk")
+    today = SplitSerializer()
+    tried = SplitSerializer()
+    bars = BarSerializer(many=True)
 
 
 class ProgressSerializer(serializers.Serializer):  # type: ignore[type-arg]

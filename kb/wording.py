@@ -1,7 +1,12 @@
-"""What people call the kinds of files and the reasons for which one failed."""
+"""What people call the kinds of files and the places in them, and what they can do about what was not read."""
 
+from collections.abc import Sequence
+from typing import Any
+
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from kb.reading import sniffing
 from kb.reading.failures import Reason
@@ -41,6 +46,41 @@ _REASONS: dict[Reason, str | Promise] = {
     Reason.INTERNAL: _("Something went wrong on the server"),
 }
 
+_SPLIT = _("Split the file into parts and upload those.")
+_LIGHTEN = _("Split the file into parts, or save it again without large pictures, and upload that.")
+_SAVE_AGAIN = _("Open the file in the program it was made with, save it again, and upload that as the newer file.")
+_TELL = _("Try again. If that does not help, tell the people who run this server.")
+_RECOGNISE = _(
+    "If it is a scan, name its languages in the settings of the collection and read it again, or upload a copy with "
+    "recognised text (OCR)."
+)
+
+_REASON_REMEDIES: dict[Reason, str | Promise] = {
+    Reason.TOO_LARGE: _SPLIT,
+    Reason.UNSUPPORTED_TYPE: _("Save it as PDF, Word (.docx), Markdown, text or HTML, and upload that."),
+    Reason.TYPE_MISMATCH: _SAVE_AGAIN,
+    Reason.TOO_MANY_PAGES: _SPLIT,
+    Reason.TIMEOUT: _LIGHTEN,
+    Reason.OUT_OF_MEMORY: _LIGHTEN,
+    Reason.OUTPUT_TOO_LARGE: _LIGHTEN,
+    Reason.ZIP_BOMB: _SAVE_AGAIN,
+    Reason.MALFORMED: _SAVE_AGAIN,
+    Reason.TOO_MUCH_TEXT: _SPLIT,
+    Reason.NO_TEXT: _RECOGNISE,
+    Reason.ENCRYPTED: _("Save a copy without a password and upload that as the newer file."),
+    Reason.STORAGE_FULL: _TELL,
+    Reason.READER_CRASHED: _SAVE_AGAIN,
+    Reason.FILE_MISSING: _("Upload the file again as the newer file."),
+    Reason.ENCODER_FAILED: _TELL,
+    Reason.ENCODER_OUT_OF_MEMORY: _TELL,
+    Reason.INTERNAL: _TELL,
+}
+
+_WARNING_REMEDIES: dict[str, str | Promise] = {
+    "pages_without_text": _RECOGNISE,
+    "page_unreadable": _SAVE_AGAIN,
+}
+
 
 def kind(media_type: str) -> str | Promise:
     """A media type in a word: `PDF`."""
@@ -50,3 +90,35 @@ def kind(media_type: str) -> str | Promise:
 def reason_name(reason: str) -> str | Promise:
     """Why a revision failed, in the reader's language; what exactly happened stands in its `detail`."""
     return _REASONS[Reason(reason)] if reason else ""
+
+
+def reason_remedy(reason: str) -> str | Promise:
+    """What a person can do about a revision that failed."""
+    return _REASON_REMEDIES[Reason(reason)] if reason else ""
+
+
+def warning_remedy(code: str) -> str | Promise:
+    """What a person can do about what was not read; empty where nothing is known to help."""
+    return _WARNING_REMEDIES.get(code, "")
+
+
+def place(anchor: dict[str, Any]) -> str:
+    """Where a passage stands in its file: `p. 12`, `lines 4–9`; empty where the file knows no such places."""
+    for unit in ("pages", "lines", "paragraphs", "slides", "sheets", "chapters"):
+        if anchor.get(unit):
+            return _span(unit, anchor[unit])
+    return ""
+
+
+def _span(unit: str, span: Sequence[int]) -> str:
+    first, last = span[0], span[-1]
+    names = {
+        "pages": ngettext("p. %(at)s", "pp. %(at)s", 1 + last - first),
+        "lines": ngettext("line %(at)s", "lines %(at)s", 1 + last - first),
+        "paragraphs": ngettext("paragraph %(at)s", "paragraphs %(at)s", 1 + last - first),
+        "slides": ngettext("slide %(at)s", "slides %(at)s", 1 + last - first),
+        "sheets": ngettext("sheet %(at)s", "sheets %(at)s", 1 + last - first),
+        "chapters": ngettext("chapter %(at)s", "chapters %(at)s", 1 + last - first),
+    }
+    at = intcomma(first) if first == last else f"{intcomma(first)}–{intcomma(last)}"
+    return names[unit] % {"at": at}

@@ -189,7 +189,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "kb.pagination.StablePagination",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_THROTTLE_RATES": {"search": "600/min", "upload": "3000/min"},
+    "DEFAULT_THROTTLE_RATES": {"search": "600/min", "upload": "3000/min", "preview": "20/min"},
     "EXCEPTION_HANDLER": "kb.problems.handle",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

@@ -17,6 +17,9 @@ from kb.reading.options import Options
 
 _SLUG_ATTEMPTS = 10
 
+SMALLEST, LARGEST = 32, 8192
+"""Tokens: no passage size is below or above."""
+
 
 class Domain(models.TextChoices):
     """What a collection is about: chooses the instruction that encoders which take one are given with a query."""
@@ -115,7 +118,11 @@ class Collection(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(instruction_domain__in=Domain.values), name="collection_domain_known"),
             models.CheckConstraint(
-                condition=Q(chunk_target__gte=32, chunk_target__lte=models.F("chunk_maximum"), chunk_maximum__lte=8192),
+                condition=Q(
+                    chunk_target__gte=SMALLEST,
+                    chunk_target__lte=models.F("chunk_maximum"),
+                    chunk_maximum__lte=LARGEST,
+                ),
                 name="collection_chunk_sizes",
             ),
             models.CheckConstraint(

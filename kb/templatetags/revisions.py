@@ -1,9 +1,13 @@
-"""What a revision is and what became of it, in words."""
+"""What a revision is, where its passages stand and what became of it, in words."""
 
 from django import template
 
-from kb import wording
+from kb import sentences, wording
 
 register = template.Library()
 register.filter("kind", wording.kind)
 register.filter("reason_name", wording.reason_name)
+register.filter("reason_remedy", wording.reason_remedy)
+register.filter("warning_remedy", wording.warning_remedy)
+register.filter("place", wording.place)
+register.filter("said", sentences.said)

@@ -1,6 +1,7 @@
 """Pages of collections: all of them, one with its documents, its settings."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -10,15 +11,20 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from embeddings import spaces
-from kb import ingestion
-from kb.forms import CollectionForm, DocumentFilter, MemberForm
+from kb import ingestion, previews, sentences
+from kb.forms import CollectionForm, DocumentFilter, MemberForm, PreviewForm, SettingsForm
 from kb.models import Collection, Document
+from kb.reading.failures import Unreadable
 from kb.views import access, returning
 
 PAGE_SIZE = 50
+
+TRIED_OUT = 200
+"""The newest documents, among which one is chosen to try settings on."""
 
 
 @login_required
@@ -86,31 +92,70 @@ def _documents(collection: Collection, asked: DocumentFilter) -> Page[Document]:
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def settings(request: HttpRequest, slug: str) -> HttpResponse:
-    """Name, description and domain; members; the end of the collection."""
+    """What the collection is, how its files are read; members; the end of the collection."""
     collection = access.managed_collection(request, slug)
-    form = CollectionForm(request.POST or None, instance=collection)
-    if request.method == "POST" and form.is_valid():
-        form.save()
+    form = SettingsForm(request.POST or None, instance=collection)
+    if request.method != "POST" or not form.is_valid():
+        return render_settings(request, collection, form=form)
+    form.save()
+    if "apply" not in request.POST:
         messages.success(request, _("The settings are saved."))
         return redirect("collection_settings", slug)
-    return render_settings(request, collection, form=form)
+    count = ingestion.reindex_all(collection)
+    told = ngettext(
+        "The settings are saved. %(n)s document is read again; until it is ready it is found as it was.",
+        "The settings are saved. %(n)s documents are read again; until each is ready it is found as it was.",
+        count,
+    )
+    messages.success(request, told % {"n": count})
+    return returning.to(collection.get_absolute_url())
+
+
+@login_required
+@require_POST
+def preview(request: HttpRequest, slug: str) -> HttpResponse:
+    """The settings as they are typed, tried on a document. Nothing is saved."""
+    collection = access.managed_collection(request, slug)
+    form = SettingsForm(request.POST, instance=collection)
+    chosen = PreviewForm(request.POST, documents=Document.objects.filter(collection=collection).with_revisions())
+    tried = _tried(form, chosen)
+    if request.headers.get("HX-Request"):
+        return render(request, "collections/preview.html", tried)
+    return render_settings(request, collection, form=form, tried=tried)
+
+
+def _tried(form: SettingsForm, chosen: PreviewForm) -> dict[str, Any]:
+    """The preview, or in words why there is none."""
+    if not form.is_valid() or not chosen.is_valid():
+        return {"mistakes": [*form.errors.values(), *chosen.errors.values()]}
+    try:
+        return {"preview": previews.of(chosen.cleaned_data["document"], form.instance)}
+    except previews.TooLong as why:
+        return {"refusal": str(why)}
+    except Unreadable as failure:
+        return {"refusal": sentences.said(str(failure.detail))}
 
 
 def render_settings(
     request: HttpRequest,
     collection: Collection,
     *,
-    form: CollectionForm | None = None,
+    form: SettingsForm | None = None,
     member_form: MemberForm | None = None,
+    tried: dict[str, Any] | None = None,
 ) -> HttpResponse:
-    """The page of settings, with a form that was filled in wrongly in its place."""
+    """The page of settings, with a form that was filled in wrongly in its place, or with a preview."""
+    documents = collection.documents.filter(live_revision__isnull=False)
     context = {
+        **(tried or {}),
         # The form changes its instance before it is found wrong: the page's own heading comes from the database.
         "collection": Collection.objects.select_related("owner").get(pk=collection.pk),
-        "form": form or CollectionForm(instance=collection),
+        "form": form or SettingsForm(instance=collection),
         "member_form": member_form or MemberForm(collection=collection),
         "memberships": collection.memberships.select_related("user", "group").order_by("created_at"),
         "document_count": collection.documents.count(),
+        "documents": documents.values_list("pk", "title")[:TRIED_OUT],
+        "chosen": request.POST.get("document", ""),
     }
     return render(request, "collections/settings.html", context)
 

@@ -2,8 +2,6 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from urllib.parse import urlencode
 from uuid import UUID
 
 from django.contrib import messages
@@ -12,12 +10,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import HttpResponseClientRefresh
 
-from kb import excerpts, ingestion, pictures
+from kb import excerpts, ingestion, outlines, places
 from kb.forms import DocumentForm
-from kb.models import Document, Revision
-from kb.pictures import Frame, Picture
-from kb.reading.failures import Unreadable
+from kb.models import Document, RevisionText
 from kb.views import access, returning
 
 _RANGE = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
@@ -26,59 +23,99 @@ _RANGE = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
 @login_required
 @require_GET
 def detail(request: HttpRequest, document_id: UUID) -> HttpResponse:
-    """A document, opened at `?revision=N&chars=START-END`."""
+    """A document, opened at `?revision=N&chars=START-END`, or at `?at=CHARACTER`, `?page=N` or `?part=N`."""
     return _page(request, access.document(request, document_id))
 
 
 def _page(request: HttpRequest, document: Document, form: DocumentForm | None = None) -> HttpResponse:
     revision = access.revision(request, document)
-    passage = _passage(request)
-    excerpt = excerpts.of(revision, passage, part=_number(request, "part"))
+    page = _number(request, "page")
+    excerpt = excerpts.of(
+        revision, _marked(request), part=_number(request, "part"), at=_number(request, "at"), page=page
+    )
     context = {
         "document": document,
         "revision": revision,
         "newest": document.newest,
         "excerpt": excerpt,
-        "leaf": _leaf(request, revision, passage, excerpt),
-        "place": _place(revision, passage),
+        "outline": outlines.of(revision) if excerpt else None,
+        "place": excerpt and places.of(revision, excerpt.marked, excerpt.page_starts, page=page or excerpt.page),
         "form": form or DocumentForm(instance=document),
+        "chars": _chars(request),
         "may_write": access.may_write(request, document.collection),
-        "chunk_count": revision.chunks.count(),
     }
     return render(request, "documents/detail.html", context)
 
 
-@dataclass(frozen=True)
-class _Leaf:
-    """The page of a PDF that is shown: its picture, or the sentence that says why there is none."""
-
-    number: int
-    picture: Picture | None
-    frames: list[Frame]
-    failure: str = ""
-
-
-def _leaf(
-    request: HttpRequest, revision: Revision, passage: tuple[int, int] | None, excerpt: excerpts.Excerpt | None
-) -> _Leaf | None:
-    if revision.media_type != pictures.MEDIA_TYPE or not revision.pages or excerpt is None:
-        return None
-    number = min(max(_number(request, "page") or excerpt.page, 1), revision.pages)
-    frames = pictures.frames(revision, passage, number) if passage else []
-    try:
-        return _Leaf(number, pictures.of_page(revision, number), frames)
-    except Unreadable as failure:
-        return _Leaf(number, None, [], str(failure.detail))
+@login_required
+@require_GET
+def text(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    """Another part of the text, to go before or after what is there."""
+    document = access.document(request, document_id)
+    revision = access.revision(request, document)
+    excerpt = excerpts.of(revision, _marked(request), part=_number(request, "part") or 1)
+    context = {
+        "document": document,
+        "revision": revision,
+        "excerpt": excerpt,
+        "chars": _chars(request),
+        "way": request.GET.get("way"),
+    }
+    return render(request, "documents/text.html", context)
 
 
-def _place(revision: Revision, passage: tuple[int, int] | None) -> str:
-    """The part of the address that stays the same from page to page of one revision."""
-    chars = {"chars": f"{passage[0]}-{passage[1]}"} if passage else {}
-    return urlencode({"revision": revision.number, **chars})
+@login_required
+@require_GET
+def place(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    """What is shown beside the text: the passage that was chosen, and a page of the PDF."""
+    document = access.document(request, document_id)
+    revision = access.revision(request, document)
+    page_starts = RevisionText.objects.filter(revision=revision).values_list("page_starts", flat=True).first()
+    shown = places.of(revision, _marked(request), page_starts or [], page=_number(request, "page"))
+    context = {"document": document, "revision": revision, "place": shown, "chars": _chars(request)}
+    return render(request, "documents/place.html", context)
 
 
-def _passage(request: HttpRequest) -> tuple[int, int] | None:
-    found = _RANGE.fullmatch(request.GET.get("chars", ""))
+@login_required
+@require_GET
+def outline(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    """Entries of a long outline that were left out."""
+    document = access.document(request, document_id)
+    revision = access.revision(request, document)
+    begin, end = _range(request, "entries") or (0, 0)
+    context = {"document": document, "revision": revision, "outline": outlines.of(revision, begin, end)}
+    return render(request, "documents/outline.html", context)
+
+
+@login_required
+@require_GET
+def state(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    """How far the work is. When the text that was waited for is there, the page loads again."""
+    document = access.document(request, document_id)
+    revision = access.revision(request, document)
+    if not document.newest.unfinished and revision.pk == document.newest.pk:
+        return HttpResponseClientRefresh()
+    context = {
+        "document": document,
+        "revision": revision,
+        "newest": document.newest,
+        "may_write": access.may_write(request, document.collection),
+    }
+    return render(request, "documents/live_state.html", context)
+
+
+def _marked(request: HttpRequest) -> tuple[int, int] | None:
+    return _range(request, "chars")
+
+
+def _chars(request: HttpRequest) -> str:
+    """What is marked, as it goes along in further addresses."""
+    marked = _marked(request)
+    return f"&chars={marked[0]}-{marked[1]}" if marked else ""
+
+
+def _range(request: HttpRequest, name: str) -> tuple[int, int] | None:
+    found = _RANGE.fullmatch(request.GET.get(name, ""))
     return (int(found[1]), int(found[2])) if found else None
 
 

@@ -1,4 +1,4 @@
-"""How a hit is shown: its text with the words that were found, and its score in words."""
+"""How a hit is shown: what it is called, its text with the words that were found, and its score in words."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,8 @@ from django import template
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from search.hits import Hit
+from kb import wording
+from search.hits import Citation, Hit
 
 register = template.Library()
 
@@ -28,6 +29,14 @@ def pieces(hit: Hit) -> Iterator[tuple[str, bool]]:
         yield hit.text[start:end], True
         position = end
     yield hit.text[position:], False
+
+
+@register.filter
+def cited(citation: Citation) -> str:
+    """What a citation is called, in the reader's language; `label` is what it is called in the API."""
+    if not citation.pages:
+        return citation.label
+    return f"{citation.document_title}, {wording.place({'pages': citation.pages})}"
 
 
 @register.filter

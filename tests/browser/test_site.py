@@ -92,7 +92,7 @@ def test_a_pdf_shows_its_page_with_the_passage_framed(alice, shelf, answering, o
     assert page.locator("svg.page rect").count() == 1
     page.get_by_role("link", name="Next page").click()
     expect(page.get_by_text("Page 2 of 2")).to_be_visible()
-    expect(page.locator("svg.page rect")).to_have_count(1)  # the passage goes on here
+    expect(page.locator("svg.page .chosen rect")).to_have_count(1)  # the passage goes on here
 
 
 def test_a_failure_says_why_and_can_be_tried_again(alice, shelf, open_page):

@@ -6,7 +6,8 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
-from kb.models import AccessToken, Collection, Document, Membership, Role
+from kb import previews
+from kb.models import AccessToken, Chunk, Collection, Document, Membership, Role
 from tests.conftest import client_of
 
 pytestmark = pytest.mark.django_db
@@ -45,11 +46,91 @@ class TestCollections:
     def test_sizes_that_cannot_be_are_refused(self, api, space):
         assert api.post("/api/v1/collections/", {"name": "x", "chunk_target": 900}).status_code == 400
 
+    @pytest.mark.parametrize(
+        "wrong",
+        [
+            {"chunk_overlap": 129},
+            {"chunk_target": 32, "chunk_overlap": 17},
+            {"chunk_overlap": -1},
+            {"ocr_languages": "eng,deu"},
+            {"reads_annotations": "perhaps"},
+        ],
+    )
+    def test_settings_of_reading_that_cannot_be_are_refused(self, api, collection, wrong):
+        answer = api.patch(f"/api/v1/collections/{collection.pk}/", wrong)
+        assert answer.status_code == 400
+        assert set(answer.json()["errors"]) <= set(wrong)
+
+    def test_settings_of_reading_are_kept(self, api, collection):
+        wanted = {"chunk_overlap": 40, "ocr_languages": "deu", "reads_annotations": True}
+        answer = api.patch(f"/api/v1/collections/{collection.pk}/", wanted).json()
+        assert {name: answer[name] for name in wanted} == wanted
+
     def test_a_list_has_few_queries(self, api, alice, space, django_assert_max_num_queries):
         for n in range(20):
             Collection.objects.create(name=f"c{n}", owner=alice, active_space=space)
         with django_assert_max_num_queries(6):
             assert len(api.get("/api/v1/collections/").json()["results"]) == 20
+
+
+class TestChunkingPreview:
+    LONG = b"# Tides\n\n" + b"The tide turns twice a day, and the boats wait for it. " * 60
+
+    def ask(self, client: APIClient, collection: Collection, **asked: object):
+        return client.post(f"/api/v1/collections/{collection.pk}/chunking-preview/", asked)
+
+    @pytest.fixture
+    def document(self, api, collection, work) -> str:
+        sent = send(api, collection, content=self.LONG)
+        work()
+        return str(sent.json()["id"])
+
+    def test_it_works(self, api, collection, document):
+        answer = self.ask(api, collection, document=document, chunk_target=48, chunk_maximum=64)
+        assert answer.status_code == 200
+        body = answer.json()
+        assert body["document"] == document
+        assert body["tried"]["total"] > body["today"]["total"] > 0
+        assert body["tried"]["largest"] <= 64
+        first = body["tried"]["passages"][0]
+        assert first["text"].startswith("Tides")
+        assert (first["number"], first["heading_path"], first["repeated"]) == (1, ["Tides"], 0)
+        assert sum(bar["tried"] for bar in body["bars"]) == body["tried"]["total"]
+
+    def test_nothing_is_kept(self, api, collection, document):
+        before = list(Chunk.objects.values_list("pk", flat=True))
+        self.ask(api, collection, document=document, chunk_target=48, chunk_maximum=64)
+        collection.refresh_from_db()
+        assert collection.chunk_target == 256
+        assert list(Chunk.objects.values_list("pk", flat=True)) == before
+
+    def test_today_s_settings_make_today_s_passages(self, api, collection, document):
+        body = self.ask(api, collection, document=document).json()
+        assert body["today"] == body["tried"]
+
+    @pytest.mark.parametrize(
+        "wrong", [{"chunk_target": 900}, {"chunk_overlap": 200}, {"colour": "red"}, {"document": "nonsense"}]
+    )
+    def test_what_cannot_be_is_refused(self, api, collection, document, wrong):
+        assert self.ask(api, collection, **{"document": document, **wrong}).status_code == 400
+
+    def test_a_document_of_another_collection_is_not_found(self, api, alice, collection, document, space):
+        other = Collection.objects.create(name="Other", owner=alice, active_space=space)
+        assert self.ask(api, other, document=document).status_code == 404
+
+    def test_what_is_too_long_is_said(self, api, collection, document, monkeypatch):
+        monkeypatch.setattr(previews, "CHARACTERS", 100)
+        answer = self.ask(api, collection, document=document)
+        assert answer.status_code == 422
+        assert "too long for a preview" in answer.json()["detail"]
+
+    def test_who_may(self, collection, document, bob, charlie):
+        Membership.objects.create(collection=collection, user=bob, role=Role.CONTRIBUTOR)
+        assert self.ask(client_of(bob), collection, document=document).status_code == 403
+        assert self.ask(client_of(charlie), collection, document=document).status_code == 404
+        Membership.objects.update(role=Role.MANAGER)
+        assert self.ask(client_of(bob), collection, document=document).status_code == 200
+        assert self.ask(client_of(bob, scopes=("read",)), collection, document=document).status_code == 403
 
 
 class TestUpload:

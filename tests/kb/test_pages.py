@@ -11,7 +11,8 @@ from django.test import Client
 from django.urls import reverse
 
 from embeddings.models import Space
-from kb import excerpts, ingestion, pictures
+from kb import excerpts, ingestion, outlines, pictures, previews
+from kb.blocks import Piece
 from kb.models import Chunk, Collection, Document, Membership, Revision, RevisionText, Role, State, User
 
 pytestmark = pytest.mark.django_db
@@ -37,11 +38,16 @@ def tides(upload, work) -> Document:
     return Document.objects.get(pk=document.pk)
 
 
+def words(text: str) -> str:
+    """What a person reads of a text: without the marks that a table and a list are written with."""
+    return " ".join(re.sub(r"(?m)^\s*(-|\d+\.)\s|\|", " ", text).split())
+
+
 def passage_shown(page: bytes) -> str:
-    """What stands inside <mark id="passage">, as a person reads it."""
-    found = re.search(r'<mark id="passage"[^>]*>(.*?)</mark>', page.decode(), re.S)
-    assert found, "no passage is marked"
-    return unescape(re.sub("<[^>]+>", "", found[1]))
+    """What is marked on a page, as a person reads it."""
+    assert page.count(b'id="passage"') == 1, "not one passage is marked"
+    found = re.findall(r"<mark[^>]*>(.*?)</mark>", page.decode(), re.S)
+    return words(" ".join(unescape(piece) for piece in found))
 
 
 # --- Collections ---
@@ -157,11 +163,124 @@ def test_the_table_costs_the_same_number_of_queries_however_long(
         browser.get(collection.get_absolute_url())
 
 
-def test_settings_are_changed(browser, collection):
-    address = reverse("collection_settings", args=[collection.slug])
-    browser.post(address, {"name": "Sea notes", "description": "All", "instruction_domain": "legal"})
+SETTINGS = {
+    "name": "Sea notes",
+    "description": "All",
+    "instruction_domain": "legal",
+    "chunk_target": 64,
+    "chunk_maximum": 128,
+    "chunk_overlap": 16,
+    "ocr_languages": "eng+deu",
+    "reads_annotations": "on",
+}
+
+
+def test_settings_are_changed(browser, collection, tides):
+    browser.post(reverse("collection_settings", args=[collection.slug]), SETTINGS)
     collection.refresh_from_db()
-    assert (collection.name, collection.instruction_domain) == ("Sea notes", "legal")
+    assert {name: getattr(collection, name) for name in SETTINGS} == SETTINGS | {"reads_annotations": True}
+    assert tides.revisions.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("wrong", "sentence"),
+    [
+        ({"chunk_target": 8}, "from 32 to 8,192"),
+        ({"chunk_maximum": 9000}, "from 32 to 8,192"),
+        ({"chunk_maximum": 40}, "cannot be smaller than the passage size"),
+        ({"chunk_overlap": 33}, "half of the passage size at most"),
+        ({"ocr_languages": "english, german"}, "Enter a valid value."),
+        ({"chunk_target": ""}, "This field is required."),
+    ],
+)
+def test_settings_that_cannot_be_are_refused(browser, collection, wrong, sentence):
+    page = browser.post(reverse("collection_settings", args=[collection.slug]), SETTINGS | wrong)
+    assert sentence in page.content.decode()
+    collection.refresh_from_db()
+    assert collection.name == "Field notes"
+
+
+def test_settings_are_applied_to_all_documents(browser, collection, tides, upload, work):
+    failed = upload("empty.md", "")
+    work()
+    waiting = upload("waiting.md", "Not read yet.")
+    answer = browser.post(reverse("collection_settings", args=[collection.slug]), SETTINGS | {"apply": "all"})
+    assert answer["Location"] == collection.get_absolute_url()
+    assert "2 documents are read again" in browser.get(answer["Location"]).content.decode()
+    assert sorted(tides.revisions.values_list("number", "state")) == [(1, "ready"), (2, "received")]
+    assert failed.revisions.get().state == waiting.revisions.get().state == State.RECEIVED
+    work()
+    assert Document.objects.get(pk=tides.pk).live_revision == tides.revisions.get(number=2)
+
+
+# --- Settings tried on a document ---
+
+LONG = "# Sea\n\n" + " ".join(f"The {number}th wave of the day came in from the north." for number in range(60))
+
+
+@pytest.fixture
+def waves(upload, work) -> Document:
+    document = upload("waves.md", LONG, title="Waves")
+    work()
+    return Document.objects.get(pk=document.pk)
+
+
+def test_a_preview_keeps_nothing(browser, collection, waves):
+    before = list(Chunk.objects.values_list("pk", "text"))
+    tried = SETTINGS | {"document": waves.pk}
+    page = browser.post(reverse("collection_preview", args=[collection.slug]), tried).content.decode()
+    assert "With these settings" in page
+    assert list(Chunk.objects.values_list("pk", "text")) == before
+    collection.refresh_from_db()
+    assert (collection.name, collection.chunk_target) == ("Field notes", 256)
+
+
+def test_a_preview_shows_what_the_settings_would_make(collection, waves, work):
+    collection.chunk_target, collection.chunk_maximum = 64, 100
+    preview = previews.of(waves, collection)
+    assert preview.today.total == waves.newest.chunks.count()
+    assert preview.tried.total > preview.today.total
+    assert preview.tried.largest <= 100
+    assert sum(bar.tried for bar in preview.bars) == preview.tried.total
+    collection.save()
+    ingestion.reindex_all(collection)
+    work()
+    chunks = waves.revisions.get(number=2).chunks
+    assert [one.whole for one in preview.tried.passages] == [chunk.text for chunk in chunks.all()[: previews.SHOWN]]
+
+
+@pytest.mark.parametrize(
+    ("more", "sentence"),
+    [
+        ({"chunk_target": 8}, "from 32 to 8,192"),
+        ({"document": ""}, "Choose a document first."),
+        ({"document": "nonsense"}, "not a valid"),
+        ({"document": str(uuid.uuid4())}, "not one of the available choices"),
+    ],
+)
+def test_a_preview_of_nothing_says_so(browser, collection, waves, more, sentence):
+    address = reverse("collection_preview", args=[collection.slug])
+    asked = SETTINGS | {"document": waves.pk} | more
+    page = browser.post(address, asked, headers={"HX-Request": "true"}).content.decode()
+    assert sentence in unescape(page)
+    assert "<html" not in page
+
+
+def test_a_document_that_is_too_long_is_not_previewed(browser, collection, waves, monkeypatch):
+    monkeypatch.setattr(previews, "CHARACTERS", 100)
+    address = reverse("collection_preview", args=[collection.slug])
+    page = browser.post(address, SETTINGS | {"document": waves.pk}).content.decode()
+    assert "too long for a preview" in page
+
+
+def test_a_document_of_another_collection_is_not_previewed(browser, collection, waves, bob, space, upload, work):
+    theirs = Collection.objects.create(name="Theirs", owner=bob, active_space=space)
+    hidden = upload("hidden.md", "Hidden.", into=theirs, user=bob)
+    work()
+    address = reverse("collection_preview", args=[collection.slug])
+    page = browser.post(address, SETTINGS | {"document": hidden.pk}).content.decode()
+    assert "Hidden" not in page
+    assert "not one of the available choices" in page
 
 
 def test_deleting_a_collection_deletes_all_in_it(browser, collection, tides):
@@ -207,13 +326,13 @@ def test_a_document_is_read(browser, tides):
     page = browser.get(tides.get_absolute_url()).content.decode()
     assert "The moon pulls the sea." in page
     assert tides.newest.sha256 in page
-    assert 'role="heading"' in page
+    assert re.search(r'<h3 class="heading"[^>]*id="at-\d+">', page)
 
 
 def test_a_citation_marks_exactly_its_characters(browser, tides):
     for chunk in tides.newest.chunks.all():
         page = browser.get(f"{tides.get_absolute_url()}?revision=1&chars={chunk.start}-{chunk.end}")
-        assert passage_shown(page.content) == chunk.text
+        assert passage_shown(page.content) == words(chunk.text)
 
 
 @pytest.mark.parametrize("chars", ["", "5", "5-5", "9-5", "0-99999", "a-b", "٣-٥", "-1-4", "0-9999999999999"])
@@ -234,7 +353,7 @@ def test_an_older_revision_stays_readable_and_says_so(browser, tides, work):
     browser.post(reverse("document_revise", args=[tides.pk]), {"file": newer})
     work()
     old = browser.get(f"{tides.get_absolute_url()}?revision=1&chars={chunk.start}-{chunk.end}")
-    assert passage_shown(old.content) == chunk.text
+    assert passage_shown(old.content) == words(chunk.text)
     assert "You are reading an older revision" in old.content.decode()
     assert "All was rewritten." in browser.get(tides.get_absolute_url()).content.decode()
 
@@ -292,6 +411,58 @@ def test_the_original_is_a_download_and_nothing_else(browser, tides):
     assert "sandbox" in answer["Content-Security-Policy"]
 
 
+# --- What is told while a file is read, and after ---
+
+
+def test_the_state_is_asked_for_until_the_text_is_there(browser, upload, work):
+    document = upload("tides.md", TIDES)
+    address = f"{reverse('document_state', args=[document.pk])}?revision=1"
+    assert f'hx-get="{address}"' in browser.get(document.get_absolute_url()).content.decode()
+    assert "HX-Refresh" not in browser.get(address)
+    work()
+    assert browser.get(address)["HX-Refresh"] == "true"
+
+
+def test_who_reads_the_live_revision_is_told_of_the_next_and_not_torn_away(browser, tides, work):
+    address = f"{reverse('document_state', args=[tides.pk])}?revision=1"
+    browser.post(reverse("document_revise", args=[tides.pk]), {"file": SimpleUploadedFile("t.md", b"# New\n\nText.")})
+    assert "hx-get" in browser.get(address).content.decode()
+    work()
+    told = browser.get(address)
+    assert "HX-Refresh" not in told
+    assert "Revision 2 is ready: open it" in told.content.decode()
+
+
+def test_progress_is_told_in_pages(browser, upload):
+    revision = upload("long.pdf", b"%PDF-").newest
+    Revision.objects.filter(pk=revision.pk).update(state=State.READING, progress_done=120, progress_total=5000)
+    page = browser.get(revision.document.get_absolute_url()).content.decode()
+    assert "page 120 of 5,000" in page
+
+
+def test_what_was_not_read_is_said_with_what_helps_in_the_readers_language(browser, booklet):
+    warning = {"code": "pages_without_text", "detail": "3 of 5 pages have no text: 2, 3, 5."}
+    booklet.revisions.update(warnings=[warning])
+    english = browser.get(booklet.get_absolute_url()).content.decode()
+    assert warning["detail"] in english
+    assert "If it is a scan, name its languages" in english
+    chinese = browser.get(booklet.get_absolute_url(), headers={"Accept-Language": "zh-CN"}).content.decode()
+    assert "共 5 页，其中 3 页没有文字：2, 3, 5。" in chinese
+
+
+def test_a_failed_document_says_why_and_what_helps(browser, upload, work, collection, bob):
+    document = upload("empty.md", "")
+    work()
+    page = browser.get(document.get_absolute_url()).content.decode()
+    assert "There is no text in the file" in page
+    assert "What helps" in page
+    assert reverse("document_retry", args=[document.pk]) in page
+    Membership.objects.create(collection=collection, user=bob, role=Role.VIEWER)
+    seen = signed_in(bob).get(document.get_absolute_url()).content.decode()
+    assert "What helps" in seen
+    assert reverse("document_retry", args=[document.pk]) not in seen
+
+
 # --- Pages of PDFs ---
 
 
@@ -316,8 +487,30 @@ def test_the_page_of_the_passage_is_shown_with_its_boxes(browser, booklet):
     assert 'viewBox="0 0 300.0 400.0"' in shown
     assert reverse("document_page", args=[booklet.pk, 2]) in shown
     boxes = [box["box"] for box in chunk.anchor["boxes"] if box["page"] == 2]
-    assert len(boxes) == shown.count("<rect x=")
-    assert f'x="{boxes[0][0]}" y="{boxes[0][1]}"' in shown
+    [outlined] = re.findall(r'<a [^>]*class="outlined chosen".*?</a>', shown, re.S)
+    assert len(boxes) == outlined.count("<rect x=")
+    assert f'x="{boxes[0][0]}" y="{boxes[0][1]}"' in outlined
+
+
+def test_the_place_of_a_passage_is_fetched_by_itself(browser, collection, upload, work, django_assert_max_num_queries):
+    from fpdf import FPDF
+
+    Collection.objects.filter(pk=collection.pk).update(chunk_target=32, chunk_maximum=40)
+    pdf = FPDF(unit="pt", format=(300, 400))
+    pdf.set_font("Helvetica", size=12)
+    for place in ("harbour", "lighthouse"):
+        pdf.add_page()
+        pdf.multi_cell(0, 14, f"The {place} is closed in storms, and nobody may go there on foot or by boat. " * 4)
+    document = upload("storms.pdf", bytes(pdf.output()))
+    work()
+    *_more, before, last = document.newest.chunks.all()
+    asked = {"revision": 1, "chars": f"{last.start}-{last.end}"}
+    with django_assert_max_num_queries(13):
+        shown = browser.get(reverse("document_place", args=[document.pk]), asked).content.decode()
+    assert "<html" not in shown
+    assert f"Passage {last.ordinal + 1} of {last.ordinal + 1}" in shown
+    assert f"chars={before.start}-{before.end}#passage" in unescape(shown)
+    assert "Page 2 of 2" in shown
 
 
 def test_a_picture_is_drawn_once_and_its_permission_asked_each_time(browser, booklet, charlie):
@@ -352,56 +545,118 @@ def test_old_pictures_are_deleted_when_another_is_drawn(booklet):
 
 
 @pytest.fixture
-def long_revision(upload) -> Revision:
-    """A revision of 260,000 characters: lines of different lengths, so that no cut falls anywhere nice, but for one
-    that falls where a heading begins."""
-    text = "".join(f"{'x' * (number % 97)} line {number}\n" for number in range(4_500))
-    text = f"{text[:149_999]}\nLate\n{text[150_005:]}"
+def long_revision(upload, collection) -> Revision:
+    """A revision of 200,000 characters in passages of different lengths, so that no border falls anywhere nice."""
     revision = upload("long.txt", "long").newest
-    outline = [{"level": 1, "title": "Late", "start": 150_000}]
-    RevisionText.objects.create(revision=revision, text=text, outline=outline)
+    pieces, chunks, stretches, outline, position = [], [], [], [], 0
+    for number in range(600):
+        words = f"Heading {number}\n\n" + f"{'x' * (number % 97)} line {number}. " * (1 + number % 9)
+        end = position + len(words)
+        below = position + words.index("\n\n") + 2
+        stretches += [[position, below - 2, "heading", ""], [below, end, "prose", ""]]
+        outline.append({"level": 1 + (number % 20 > 0), "title": f"Heading {number}", "start": position})
+        chunks.append(
+            Chunk(
+                revision=revision,
+                ordinal=number,
+                start=position,
+                end=end,
+                text=words,
+                kind="prose",
+                anchor={},
+                language="en",
+                tokens=9,
+                content_hash=str(number),
+            )
+        )
+        pieces.append(words)
+        position = end + 2
+    RevisionText.objects.create(revision=revision, text="\n\n".join(pieces), outline=outline, stretches=stretches)
+    Chunk.objects.bulk_create(chunks)
     return revision
 
 
-def whole(excerpt: excerpts.Excerpt) -> str:
-    return "".join(run.text for run in [*excerpt.before, *excerpt.passage, *excerpt.after])
+def pieces_of(excerpt: excerpts.Excerpt) -> list[Piece]:
+    """All the pieces of an excerpt, in order."""
+    found: list[Piece] = []
+    for block in excerpt.blocks:
+        rows = (block.header, *block.rows)
+        found += (*block.pieces, *(piece for item in block.items for piece in item.pieces))
+        found += (piece for row in rows for cell in row for piece in cell.pieces)
+    return found
 
 
 def test_the_parts_of_a_long_text_are_the_text(long_revision):
-    text = long_revision.full_text.text
-    first = excerpts.of(long_revision, None)
+    first = excerpts.of(long_revision)
     assert first is not None
-    assert first.parts == -(-len(text) // excerpts.PART) > 1
-    shown = [excerpts.of(long_revision, None, part=number) for number in range(1, first.parts + 1)]
-    assert "".join(whole(part) for part in shown if part) == text
-    assert all(len(whole(part)) < excerpts.PART + 3_000 for part in shown if part)
+    assert first.parts > 5
+    parts = [excerpts.of(long_revision, part=number) for number in range(1, first.parts + 1)]
+    pieces = [piece for part in parts if part for piece in pieces_of(part)]
+    assert words(" ".join(piece.text for piece in pieces)) == words(long_revision.full_text.text)
+    assert [one.ordinal for piece in pieces for one in piece.begins] == list(range(600))
+    assert sum(len(piece.text) for piece in pieces_of(first)) < excerpts.PART + 2_000
 
 
 def test_a_passage_is_whole_wherever_parts_are_cut(long_revision):
-    text = long_revision.full_text.text
-    for start in range(0, len(text) - 700, 9_973):
-        for length in (1, 700):
-            excerpt = excerpts.of(long_revision, (start, start + length))
-            assert excerpt is not None
-            assert "".join(run.text for run in excerpt.passage) == text[start : start + length]
-            assert whole(excerpt) in text
+    for chunk in long_revision.chunks.all()[::7]:
+        excerpt = excerpts.of(long_revision, (chunk.start, chunk.end))
+        assert excerpt is not None
+        marked = [piece for piece in pieces_of(excerpt) if piece.marked]
+        assert words(" ".join(piece.text for piece in marked)) == words(chunk.text)
+        assert [piece.opens for piece in marked] == [True] + [False] * (len(marked) - 1)
 
 
-def test_an_entry_of_the_outline_knows_its_part(long_revision):
-    first = excerpts.of(long_revision, None)
-    assert first is not None
-    [entry] = first.outline
-    part = excerpts.of(long_revision, None, part=entry.part)
-    assert part is not None
-    assert any(run.start == entry.start and run.level for run in part.before)
+def test_a_long_text_is_fetched_part_by_part(browser, long_revision, django_assert_max_num_queries):
+    document = long_revision.document
+    with django_assert_max_num_queries(25):
+        page = browser.get(document.get_absolute_url()).content.decode()
+    assert len(page) < 200_000
+    assert "Heading 3" in page
+    following = re.search(r'class="more later" hx-get="([^"]+)"', page)
+    assert following
+    with django_assert_max_num_queries(14):
+        part = browser.get(unescape(following[1])).content.decode()
+    assert 'data-part="2"' in part
+    assert "<html" not in part
+
+
+def test_a_character_is_opened_in_its_part(browser, long_revision):
+    position = long_revision.full_text.outline[400]["start"]
+    page = browser.get(long_revision.document.get_absolute_url(), {"at": position}).content.decode()
+    assert f'id="at-{position}"' in page
+
+
+def test_a_long_outline_shows_its_upper_levels_and_the_rest_on_demand(browser, long_revision):
+    shown = outlines.of(long_revision)
+    assert [entry.title for entry in shown.entries] == [f"Heading {number}" for number in range(0, 600, 20)]
+    assert {entry.left_out for entry in shown.entries} == {19}
+    begin, end = shown.entries[2].below or (0, 0)
+    below = browser.get(
+        reverse("document_outline", args=[long_revision.document_id]), {"entries": f"{begin}-{end}"}
+    ).content.decode()
+    assert re.findall(r"Heading \d+", below) == [f"Heading {number}" for number in range(41, 60)]
+
+
+def test_an_outline_of_one_level_is_shown_in_turns(long_revision):
+    text = long_revision.full_text
+    text.outline = [{"level": 2, "title": str(number), "start": number} for number in range(650)]
+    text.save()
+    titles: list[str] = []
+    after: tuple[int, int] | None = (0, 650)
+    while after:
+        shown = outlines.of(long_revision, *after)
+        titles += [entry.title for entry in shown.entries]
+        after = shown.after
+    assert titles == [str(number) for number in range(650)]
 
 
 # --- Who may ---
 
-GETS = ["collection", "document", "document_file"]
+GETS = ["collection", "document", "document_file", "document_text", "document_place", "document_outline"]
+GETS += ["document_state"]
 WRITES = ["collection_upload", "document_revise", "document_edit", "document_retry", "document_cancel"]
 WRITES += ["document_reindex", "document_delete"]
-MANAGES = ["collection_settings", "collection_delete", "member_add"]
+MANAGES = ["collection_settings", "collection_preview", "collection_delete", "member_add"]
 
 
 def address_of(name: str, document: Document) -> str:

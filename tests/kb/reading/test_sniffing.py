@@ -32,12 +32,6 @@ def test_a_name_says(name: str, media_type: str | None) -> None:
     assert sniffing.supported(name) == media_type
 
 
-def compound(stream: str) -> bytes:
-    """The beginning of an old Office file with one stream of this name."""
-    name = stream.encode("utf-16-le")
-    return b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1".ljust(128, b"\0") + name.ljust(64, b"\0") + bytes([len(name) + 2, 0])
-
-
 def refusal(path: Path, content: bytes, media_type: str) -> Unreadable:
     path.write_bytes(content)
     with pytest.raises(Unreadable) as refused:
