@@ -12,9 +12,10 @@ import pypdf
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from kb.reading import pdf_lines, pdf_outline, pdf_paragraphs, text
+from kb.reading import ocr, pdf_lines, pdf_outline, pdf_paragraphs, text
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.headings import Headings
+from kb.reading.ocr import Scans
 from kb.reading.options import Options
 from kb.reading.pdf_lines import Line
 from kb.reading.pdf_outline import Entry, Place
@@ -24,11 +25,11 @@ VERSION = "1"
 PAGE_LIMIT = 5_000
 
 _LETTER = (612.0, 792.0)  # what PDF readers take a page of no size for
-_NAMED = 10
 
 
-def read(path: Path, options: Options) -> Iterator[Item]:
+def read(path: Path, options: Options, scans: Scans | None = None) -> Iterator[Item]:
     """The pages of a PDF and the sections on them. Raises Unreadable, NO_TEXT included."""
+    scans = scans or Scans()
     document = open_document(path)
     total = len(document)
     if total > PAGE_LIMIT:
@@ -41,13 +42,14 @@ def read(path: Path, options: Options) -> Iterator[Item]:
     without_text = []
     for number in range(1, total + 1):
         sections = 0
-        for item in _page(document, number, entries=outline.get(number - 1, []), headings=headings):
+        for item in _page(document, number, entries=outline.get(number - 1, []), headings=headings, scans=scans):
             sections += isinstance(item, Section)
             yield item
         if not sections:
             without_text.append(number)
         yield Progress(number, total)
-    yield from _warn(without_text, total)
+    yield from scans.warnings()
+    yield from _warn(without_text, total, scans)
 
 
 def open_document(path: Path) -> pypdfium2.PdfDocument:
@@ -94,18 +96,21 @@ def _about(document: pypdfium2.PdfDocument) -> About:
     return About("pdf", VERSION, "page", title=said.get("Title", ""), metadata=metadata)
 
 
-def _page(document: pypdfium2.PdfDocument, number: int, *, entries: list[Entry], headings: Headings) -> Iterator[Item]:
+def _page(
+    document: pypdfium2.PdfDocument, number: int, *, entries: list[Entry], headings: Headings, scans: Scans
+) -> Iterator[Item]:
     try:
         page = document[number - 1]
         width, height = page.get_size()
-        lines = pdf_lines.lines(page)
+        lines = scans.lines(page, number, pdf_lines.lines(page))
         places = pdf_outline.places(page, lines, entries)
     except pypdfium2.PdfiumError:
         yield Page(number, *_LETTER)
         yield Warned("page_unreadable", f"Page {number:,} is damaged and was left out.")
         return
     yield Page(number, round(width, 2), round(height, 2))
-    yield from _sections(lines, places, number=number, headings=headings)
+    for section in _sections(lines, places, number=number, headings=headings):
+        yield scans.as_displayed(section)
     page.close()
 
 
@@ -129,12 +134,9 @@ def _prose(lines: list[Line], number: int, path: tuple[str, ...]) -> Iterator[Se
         yield pdf_paragraphs.join(group, number).section("prose", path)
 
 
-def _warn(without_text: list[int], total: int) -> Iterator[Warned]:
+def _warn(without_text: list[int], total: int, scans: Scans) -> Iterator[Warned]:
     if len(without_text) == total:
-        raise Unreadable(
-            Reason.NO_TEXT,
-            "This PDF has no text: it is probably a scan. Run text recognition (OCR) on it and upload the result.",
-        )
+        raise Unreadable(Reason.NO_TEXT, f"This PDF has no text: it is probably a scan. {scans.remedy()}")
     if without_text:
-        named = ", ".join(map(str, without_text[:_NAMED])) + (", …" if len(without_text) > _NAMED else "")
-        yield Warned("pages_without_text", f"{len(without_text):,} of {total:,} pages have no text: {named}.")
+        said = f"{len(without_text):,} of {total:,} pages have no text: {ocr.numbers(without_text)}."
+        yield Warned("pages_without_text", f"{said} {scans.lacking()}".strip())

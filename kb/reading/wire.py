@@ -12,12 +12,14 @@ from typing import Any, get_args
 from kb.reading import text
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.rendering import PageImage
+from kb.reading.scans import Job, Scan
 from kb.reading.sections import About, Box, Cell, Item, Kind, Mark, Page, Progress, Section, Unit, Warned
 
 _UNITS_MOST = 50_000_000
 _POINTS_MOST = 1_000_000.0
 _WORDS_MOST = 2_000
 _PATH_MOST = 32
+_DOTS_MOST = 2_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Failed:
     """Where the reader's own code failed, for the log."""
 
 
-Message = Item | PageImage | Finished | Failed
+Message = Item | PageImage | Scan | Finished | Failed
 
 
 class Untrue(ValueError):
@@ -161,6 +163,9 @@ _DECODERS: dict[str, Callable[[dict[str, Any]], Message]] = {
     "Warned": lambda fields: Warned(_words(fields["code"]), _words(fields["detail"])),
     "Progress": lambda fields: Progress(_whole(fields["done"]), _whole(fields["total"])),
     "PageImage": _image,
+    "Scan": lambda fields: Scan(
+        _one_of(fields["job"], get_args(Job)), _whole(fields["dots_per_inch"], least=1, most=_DOTS_MOST)
+    ),
     "Finished": lambda fields: Finished(),
     "Failed": lambda fields: Failed(Reason(fields["reason"]), _words(fields["detail"]), _words(fields["trace"])),
 }

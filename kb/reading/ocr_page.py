@@ -1,0 +1,149 @@
+"""One page of a PDF that is a picture, drawn for Tesseract and read by it."""
+
+import io
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+import regex
+from PIL import Image
+
+from kb.reading import ocr_words
+from kb.reading.pdf_lines import Line
+from kb.reading.scans import Outcome, Scan
+from kb.reading.sections import Box
+
+PIXELS = 16_000_000
+"""The most pixels of a page's picture: A3 at 290 dots an inch. Larger pages are drawn with fewer dots."""
+
+_DOTS_PER_INCH = 300
+"""What Tesseract is made for (its documentation, "Improving the quality of the output")."""
+
+_CONTRAST = 32
+"""Of 255 shades. A page with less has nothing on it, whatever its paper."""
+
+_DOUBTFUL = 70.0
+_LEAST = 50.0
+"""Mean confidence, of 100. Clean scans have more than 90, legible ones more than 60, pages upside down 20 to 40."""
+
+_STAMP = 200
+"""Characters. A page with no more over a picture as large as itself may be a scan with a stamp or a header."""
+
+_COVERED = 0.8
+_PICTURES = 1_000
+
+_TURN = regex.compile(rb"Rotate: (90|180|270)\n")
+"""Clockwise, in degrees, until it is upright. A wrong turn does no harm: the better reading is kept."""
+
+Ask = Callable[[Scan, bytes], tuple[Outcome, bytes]]
+"""Have a picture (PGM) read. What Tesseract wrote comes with RECOGNISED, nothing with the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upright:
+    """How a page has to be turned to stand upright: its width and height as displayed, and degrees clockwise."""
+
+    width: float
+    height: float
+    degrees: int
+
+    def displayed(self, box: Box) -> Box:
+        """Where a box of the upright page stands on the page as displayed."""
+        left, top, right, bottom = box
+        turned = {
+            90: (top, self.height - right, bottom, self.height - left),
+            180: (self.width - right, self.height - bottom, self.width - left, self.height - top),
+            270: (self.width - bottom, left, self.width - top, right),
+        }
+        x0, y0, x1, y1 = turned[self.degrees]
+        return round(x0, 2), round(y0, 2), round(x1, 2), round(y1, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What became of a page. Its lines stand on the page as displayed, unless that had to be turned upright."""
+
+    outcome: Outcome
+    lines: tuple[Line, ...] = ()
+    confidence: float = 0.0
+    is_doubtful: bool = True
+    upright: Upright | None = None
+
+
+def may_be_scan(page: pypdfium2.PdfPage, embedded: Sequence[Line]) -> bool:
+    """Whether there may be text on it that it does not hold as such."""
+    if not embedded:
+        return bool(pdfium.FPDFPage_CountObjects(page) > 0)
+    return letters(embedded) <= _STAMP and _covered(page) >= _COVERED
+
+
+def letters(lines: Sequence[Line]) -> int:
+    """How much they say."""
+    return sum(len(line.text) for line in lines)
+
+
+def recognise(page: pypdfium2.PdfPage, ask: Ask, *, turns: bool) -> Recognised:
+    """The page as Tesseract reads it; with `turns` it is asked which way up one is that makes little sense."""
+    picture, dots_per_inch = _picture(page)
+    shades = picture.tobytes()
+    if max(shades) - min(shades) < _CONTRAST:
+        return Recognised(Outcome.NOTHING)
+    best = _read(picture, dots_per_inch, ask)
+    if turns and best.lines and best.is_doubtful and (degrees := _turn(picture, dots_per_inch, ask)):
+        turned = picture.rotate(-degrees, expand=True)
+        upright = Upright(page.get_width(), page.get_height(), degrees)
+        best = max(
+            best,
+            _read(turned, dots_per_inch, ask, upright),
+            key=lambda read: (not read.is_doubtful, read.confidence),
+        )
+    if best.outcome == Outcome.RECOGNISED and best.confidence < _LEAST:
+        return Recognised(Outcome.RUBBISH)
+    return best
+
+
+def _covered(page: pypdfium2.PdfPage) -> float:
+    """The share of the page below pictures. Some scanners cut a page into strips."""
+    left, bottom, right, top = page.get_bbox()
+    pictures = page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=1)
+    area = 0.0
+    for x0, y0, x1, y1 in (picture.get_bounds() for picture in islice(pictures, _PICTURES)):
+        area += max(0.0, min(x1, right) - max(x0, left)) * max(0.0, min(y1, top) - max(y0, bottom))
+    return area / max(float((right - left) * (top - bottom)), 1.0)
+
+
+def _picture(page: pypdfium2.PdfPage) -> tuple[Image.Image, float]:
+    """The page in shades of grey, and its dots an inch. Without its notes: those are read as text, or not at all."""
+    width, height = page.get_size()
+    scale = min(_DOTS_PER_INCH / ocr_words.POINTS_PER_INCH, (PIXELS / max(width * height, 1.0)) ** 0.5)
+    bitmap = page.render(scale=scale, grayscale=True, draw_annots=False, may_draw_forms=False)
+    return bitmap.to_pil().convert("L"), scale * ocr_words.POINTS_PER_INCH
+
+
+def _read(picture: Image.Image, dots_per_inch: float, ask: Ask, upright: Upright | None = None) -> Recognised:
+    outcome, said = ask(Scan("words", round(dots_per_inch)), _pgm(picture))
+    if outcome != Outcome.RECOGNISED:
+        return Recognised(outcome)
+    try:
+        page = ocr_words.page(said, dots_per_inch=dots_per_inch)
+    except ocr_words.Garbled:
+        return Recognised(Outcome.FAILED)
+    if not page.lines:
+        return Recognised(Outcome.NOTHING)
+    is_doubtful = page.is_sideways or page.confidence < _DOUBTFUL
+    return Recognised(outcome, page.lines, page.confidence, is_doubtful, upright)
+
+
+def _turn(picture: Image.Image, dots_per_inch: float, ask: Ask) -> int:
+    """Degrees clockwise until the page is upright; 0 where it is, or Tesseract cannot tell."""
+    _outcome, said = ask(Scan("orientation", round(dots_per_inch)), _pgm(picture))
+    found = _TURN.search(said)
+    return int(found[1]) if found else 0
+
+
+def _pgm(picture: Image.Image) -> bytes:
+    written = io.BytesIO()
+    picture.save(written, "PPM")
+    return written.getvalue()
