@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import pypdfium2
 
 from kb.reading import ocr_page
+from kb.reading.failures import Reason, Unreadable
 from kb.reading.ocr_page import Ask, Recognised, Upright
 from kb.reading.pdf_lines import Line
 from kb.reading.scans import Outcome
@@ -17,14 +18,6 @@ from kb.reading.sections import Mark, Section, Warned
 _NAMED = 10
 _TIMES_MORE = 3
 """A page that holds a little text is a scan when so many times as much can be read on it."""
-
-_SAID = {
-    Outcome.NOTHING: ("ocr_nothing", "Text recognition found nothing on {}."),
-    Outcome.RUBBISH: ("ocr_rubbish", "What text recognition found makes no sense and was left out on {}."),
-    Outcome.FAILED: ("ocr_failed", "Text recognition failed on {}."),
-    Outcome.PAGE_TIMEOUT: ("ocr_timeout", "Text recognition took too long on {}."),
-    Outcome.FILE_TIMEOUT: ("ocr_timeout", "The time for text recognition was used up, which left out {}."),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,30 +63,34 @@ class Scans:
             return section
         return replace(section, marks=tuple(self._displayed(mark) for mark in section.marks))
 
-    def warnings(self) -> Iterator[Warned]:
-        """What who reads the document has to know of its scans. To be asked after the last page."""
-        if recognised := self._pages(Outcome.RECOGNISED):
-            languages = "+".join(self._languages)
-            yield Warned(
-                "ocr_used",
-                f"The text of {_named(recognised)} was recognised by OCR ({languages}): check quotations.",
-            )
-        for outcome, (code, sentence) in _SAID.items():
+    def warnings(self, without_text: Sequence[int], total: int) -> Iterator[Warned]:
+        """What who reads the document has to know of its scans. `without_text` are the pages that stayed so."""
+        for outcome in Outcome:
             if pages := self._pages(outcome):
-                yield Warned(code, sentence.format(_named(pages)))
-        if self.outcomes and (missing := self._missing()):
-            yield Warned("ocr_languages_missing", missing)
+                yield self._warned(outcome, pages, total)
+        if self._wanted and (self.outcomes or without_text):
+            yield from self._lacking()
 
-    def remedy(self) -> str:
-        """What was tried with a file that has no text, else what can be done."""
-        tried = " ".join(warned.detail for warned in self.warnings())
-        return tried or f"Run text recognition (OCR) on it and upload the result. {self.lacking()}".strip()
-
-    def lacking(self) -> str:
-        """What has to be installed for scans to be recognised; empty where it is, or is not wanted."""
+    def no_text(self, total: int) -> Unreadable:
+        """Why a file has no text at all, and what can be done."""
+        if self.outcomes:
+            most = max(self.outcomes.values(), key=lambda outcome: len(self._pages(outcome)))
+            why = self._warned(most, self._pages(most), total).detail
+            return Unreadable(Reason.NO_TEXT, f"This PDF has no text, and text recognition (OCR) found none. {why}")
         if self._wanted and self._tesseract is None:
-            return "Tesseract is not installed on the server: with it, scans are recognised."
-        return "" if self._languages else self._missing()
+            return Unreadable(
+                Reason.NO_TEXT,
+                "This PDF has no text: it is probably a scan. Run text recognition (OCR) on it and upload the result, "
+                "or have Tesseract installed on the server.",
+            )
+        if self._wanted and not self._languages:
+            return Unreadable(
+                Reason.NO_TEXT, f"This PDF has no text: it is probably a scan. {self._missing_languages()}"
+            )
+        return Unreadable(
+            Reason.NO_TEXT,
+            "This PDF has no text: it is probably a scan. Run text recognition (OCR) on it and upload the result.",
+        )
 
     @property
     def _languages(self) -> tuple[str, ...]:
@@ -104,7 +101,7 @@ class Scans:
             return None
         if Outcome.FILE_TIMEOUT in self.outcomes.values():
             return Recognised(Outcome.FILE_TIMEOUT)
-        return ocr_page.recognise(page, self._ask, turns=self._tesseract.turns)
+        return ocr_page.recognise(page, self._ask, self._languages, turns=self._tesseract.turns)
 
     def _displayed(self, mark: Mark) -> Mark:
         upright = self._uprights.get(mark.unit)
@@ -113,10 +110,31 @@ class Scans:
     def _pages(self, outcome: Outcome) -> list[int]:
         return [number for number, became in self.outcomes.items() if became == outcome]
 
-    def _missing(self) -> str:
+    def _warned(self, outcome: Outcome, pages: Sequence[int], total: int) -> Warned:
+        of, which = f"{len(pages):,} of {total:,}", numbers(pages)
+        match outcome:
+            case Outcome.RECOGNISED:
+                by = "+".join(self._languages)
+                return Warned("ocr_used", f"{of} pages were recognised by OCR ({by}): check quotations from {which}.")
+            case Outcome.NOTHING:
+                return Warned("ocr_nothing", f"On {of} pages text recognition found nothing: {which}.")
+            case Outcome.RUBBISH:
+                return Warned("ocr_rubbish", f"On {of} pages text recognition found nothing that makes sense: {which}.")
+            case Outcome.FAILED:
+                return Warned("ocr_failed", f"On {of} pages text recognition failed: {which}.")
+            case Outcome.PAGE_TIMEOUT:
+                return Warned("ocr_timeout", f"On {of} pages text recognition took too long: {which}.")
+            case Outcome.FILE_TIMEOUT:
+                return Warned("ocr_timeout", f"The time for text recognition was used up before {of} pages: {which}.")
+
+    def _lacking(self) -> Iterator[Warned]:
+        if self._tesseract is None:
+            yield Warned("ocr_unavailable", "Tesseract is not installed on the server: scans are not recognised.")
+        elif set(self._wanted) - set(self._languages):
+            yield Warned("ocr_languages_missing", self._missing_languages())
+
+    def _missing_languages(self) -> str:
         missing = [language for language in self._wanted if language not in self._languages]
-        if not missing:
-            return ""
         # Debian's names for them, and those of the systems made from it.
         packages = " ".join(f"tesseract-ocr-{language.replace('_', '-').lower()}" for language in missing)
         return f"Tesseract has no data for {', '.join(missing)}: install {packages}."
@@ -125,7 +143,3 @@ class Scans:
 def numbers(pages: Sequence[int]) -> str:
     """The first of them, for people."""
     return ", ".join(map(str, pages[:_NAMED])) + (", …" if len(pages) > _NAMED else "")
-
-
-def _named(pages: Sequence[int]) -> str:
-    return f"page {pages[0]}" if len(pages) == 1 else f"{len(pages):,} pages ({numbers(pages)})"

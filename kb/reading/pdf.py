@@ -48,7 +48,6 @@ def read(path: Path, options: Options, scans: Scans | None = None) -> Iterator[I
         if not sections:
             without_text.append(number)
         yield Progress(number, total)
-    yield from scans.warnings()
     yield from _warn(without_text, total, scans)
 
 
@@ -136,7 +135,8 @@ def _prose(lines: list[Line], number: int, path: tuple[str, ...]) -> Iterator[Se
 
 def _warn(without_text: list[int], total: int, scans: Scans) -> Iterator[Warned]:
     if len(without_text) == total:
-        raise Unreadable(Reason.NO_TEXT, f"This PDF has no text: it is probably a scan. {scans.remedy()}")
+        raise scans.no_text(total)
+    yield from scans.warnings(without_text, total)
     if without_text:
-        said = f"{len(without_text):,} of {total:,} pages have no text: {ocr.numbers(without_text)}."
-        yield Warned("pages_without_text", f"{said} {scans.lacking()}".strip())
+        named = ocr.numbers(without_text)
+        yield Warned("pages_without_text", f"{len(without_text):,} of {total:,} pages have no text: {named}.")

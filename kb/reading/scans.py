@@ -30,10 +30,11 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Scan:
-    """A picture (PGM) stands on the sheet, to be read in this way."""
+    """A picture (PGM) stands on the sheet, to be read in this way; the languages are Tesseract's names for them."""
 
     job: Job
     dots_per_inch: int
+    languages: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

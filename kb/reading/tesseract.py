@@ -120,7 +120,8 @@ class Desk:
         command = [self._path, _PICTURE, "-", "--dpi", str(scan.dots_per_inch)]
         if scan.job == "orientation":
             return [*command, "--psm", "0"]
-        return [*command, "-l", "+".join(self._languages), "-c", "tessedit_create_hocr=1"]
+        wanted = [language for language in scan.languages if language in self._languages]
+        return [*command, "-l", "+".join(wanted), "-c", "tessedit_create_hocr=1"]
 
     def _run(self, command: list[str], seconds: float, on_alive: Callable[[], None]) -> bytes | None:
         """What the program writes; None when it fails. Raises TimeoutError."""

@@ -132,6 +132,11 @@ def _image(fields: dict[str, Any]) -> PageImage:
     return PageImage(png, _points(fields["width_pt"]), _points(fields["height_pt"]))
 
 
+def _scan(fields: dict[str, Any]) -> Scan:
+    languages = tuple(_words(language) for language in fields["languages"])
+    return Scan(_one_of(fields["job"], get_args(Job)), _whole(fields["dots_per_inch"], most=_DOTS_MOST), languages)
+
+
 def _words(value: Any) -> str:
     if not isinstance(value, str):
         raise Untrue("not a string")
@@ -163,9 +168,7 @@ _DECODERS: dict[str, Callable[[dict[str, Any]], Message]] = {
     "Warned": lambda fields: Warned(_words(fields["code"]), _words(fields["detail"])),
     "Progress": lambda fields: Progress(_whole(fields["done"]), _whole(fields["total"])),
     "PageImage": _image,
-    "Scan": lambda fields: Scan(
-        _one_of(fields["job"], get_args(Job)), _whole(fields["dots_per_inch"], least=1, most=_DOTS_MOST)
-    ),
+    "Scan": _scan,
     "Finished": lambda fields: Finished(),
     "Failed": lambda fields: Failed(Reason(fields["reason"]), _words(fields["detail"]), _words(fields["trace"])),
 }

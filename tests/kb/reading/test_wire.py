@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from kb.reading import text, wire
 from kb.reading.failures import Reason
 from kb.reading.rendering import PageImage
+from kb.reading.scans import Scan
 from kb.reading.sections import About, Mark, Page, Progress, Section, Warned
 
 SECTION = {"text": "abc", "kind": "prose", "heading_path": [], "marks": []}
@@ -24,6 +25,8 @@ SECTION = {"text": "abc", "kind": "prose", "heading_path": [], "marks": []}
         Warned("pages_without_text", "Page 2."),
         Progress(1, 2),
         PageImage(b"\x89PNG\r\n\x1a\n...", 1.0, 2.0),
+        Scan("words", 300, ("eng", "chi_sim")),
+        Scan("orientation", 72),
         wire.Finished(),
         wire.Failed(Reason.TIMEOUT, "Too long.", "trace"),
     ],
