@@ -1,6 +1,7 @@
 """Scans: what Tesseract reads on them, what is said of those it cannot read, and what its process may not do."""
 
 import re
+import subprocess
 import sys
 from collections.abc import Callable
 from difflib import SequenceMatcher
@@ -228,6 +229,30 @@ def test_the_caller_is_called_while_it_reads_and_may_stop_it(install: Install, s
     with pytest.raises(Stop):
         list(sandbox.read(scan, sniffing.PDF, options=Options(ocr_languages=LANGUAGES), on_alive=stop))
     assert not children()
+
+
+PARENT = """
+import sys
+from pathlib import Path
+import psutil
+from kb.reading import sandbox
+from kb.reading.options import Options
+def tell():
+    for one in psutil.Process().children():
+        if any(arg.endswith("/tesseract") for arg in one.cmdline()[:2]):
+            print(one.pid, flush=True)
+list(sandbox.read(Path(sys.argv[1]), "application/pdf", options=Options(ocr_languages=("eng",)), on_alive=tell))
+"""
+
+
+def test_tesseract_dies_with_its_parent(install: Install, scan: Path) -> None:
+    install(HANGS)
+    command = [sys.executable, "-c", PARENT, str(scan)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPOSITORY) as parent:
+        assert parent.stdout is not None
+        begun = psutil.Process(int(parent.stdout.readline()))
+        parent.kill()
+    begun.wait(timeout=10)
 
 
 ATTEMPTS = """
