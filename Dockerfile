@@ -7,6 +7,10 @@ FROM python:${PYTHON_VERSION}-slim
 ARG PIP_EXTRA_INDEX_URL=
 ENV PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1
 
+# Scans are recognised in the languages whose data are here; others: tesseract-ocr-deu, tesseract-ocr-jpn, ...
+ARG OCR_PACKAGES="tesseract-ocr tesseract-ocr-chi-sim"
+RUN apt-get update && apt-get install -y --no-install-recommends ${OCR_PACKAGES} && rm -rf /var/lib/apt/lists/*
+
 WORKDIR /app
 # Before the code, so that a change of the code does not install everything again.
 COPY pyproject.toml constraints.txt README.md ./

@@ -16,6 +16,7 @@ INSTALL := $(BIN)/python -m pip install --disable-pip-version-check --quiet --on
 
 BROWSERS := chromium chromium-browser google-chrome google-chrome-stable
 FONTS := fonts-noto-cjk fonts-noto-core
+RECOGNITION := tesseract-ocr tesseract-ocr-chi-sim
 
 # What the settings ask of a production server; the checks below open no connection to these.
 DEPLOYED := SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
@@ -55,15 +56,15 @@ $(VENV)/installed-for-tests: pyproject.toml constraints.txt | $(BIN)/pip
 	@$(INSTALL) '.[test]'
 	@touch $@ $(VENV)/installed
 
-# Installs what is missing where that is possible; elsewhere the browser tests say what they miss.
+# Installs what is missing where that is possible; elsewhere the tests say what they miss.
 browser:
 	@missing="chromium"; \
 	for browser in $(BROWSERS); do command -v $$browser >/dev/null && missing=""; done; \
-	for font in $(FONTS); do \
-		dpkg-query -W -f='$${Status}' $$font 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$font"; \
+	for package in $(FONTS) $(RECOGNITION); do \
+		dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$package"; \
 	done; \
 	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-		echo "Installing for the browser tests: $$missing ..."; \
+		echo "Installing for the tests: $$missing ..."; \
 		export DEBIAN_FRONTEND=noninteractive; \
 		apt-get -qq update && apt-get -qq install -y --no-install-recommends $$missing >/dev/null \
 			|| echo "They could not be installed."; \

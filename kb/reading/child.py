@@ -4,6 +4,7 @@ Its order is one JSON argument; what it reads goes to standard output as lines o
 """
 
 import json
+import mmap
 import os
 import sys
 import traceback
@@ -11,10 +12,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from kb.reading import readers, wire
+from kb.reading import ocr, readers, wire
 from kb.reading.confinement import Ceiling, confine
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.options import Options
+from kb.reading.scans import SHEET_BYTES, Answer, Outcome, Scan
 
 _RESERVE = 2 * 1024 * 1024
 
@@ -26,8 +28,7 @@ def main() -> None:
     failure = None
     try:
         for message in _messages(order):
-            sys.stdout.buffer.write(wire.encode(message))
-            sys.stdout.buffer.flush()
+            _say(message)
     except Unreadable as error:
         failure = wire.failed(error)
     except MemoryError:
@@ -35,9 +36,13 @@ def main() -> None:
     except Exception as error:
         failure = _crashed(error)
     del reserve
-    sys.stdout.buffer.write(wire.encode(failure or wire.Finished()))
-    sys.stdout.buffer.flush()
+    _say(failure or wire.Finished())
     os._exit(0)  # no finalizers: PDFium's may crash on a damaged file after all was said
+
+
+def _say(message: wire.Message) -> None:
+    sys.stdout.buffer.write(wire.encode(message))
+    sys.stdout.buffer.flush()
 
 
 def _messages(order: dict[str, Any]) -> Iterator[wire.Message]:
@@ -47,11 +52,29 @@ def _messages(order: dict[str, Any]) -> Iterator[wire.Message]:
 
         yield rendering.render(path, order["page"], scale=order["scale"])
         return
-    yield from readers.read(path, order["media_type"], _options(order["options"]))
+    options = _options(order["options"])
+    yield from readers.read(path, order["media_type"], options, _scans(options, order["tesseract"]))
 
 
 def _options(said: dict[str, Any]) -> Options:
     return Options(annotations=said["annotations"], ocr_languages=tuple(said["ocr_languages"]))
+
+
+def _scans(options: Options, tesseract: dict[str, Any] | None) -> ocr.Scans:
+    if tesseract is None:
+        return ocr.Scans(options.ocr_languages)
+    sheet = mmap.mmap(tesseract["sheet"], SHEET_BYTES)
+
+    def ask(scan: Scan, picture: bytes) -> tuple[Outcome, bytes]:
+        if len(picture) > SHEET_BYTES:
+            return Outcome.FAILED, b""
+        sheet[: len(picture)] = picture
+        _say(scan)
+        answer = Answer.of(sys.stdin.buffer.readline())
+        return answer.outcome, sheet[: answer.size]
+
+    there = ocr.Tesseract(tuple(tesseract["languages"]), tesseract["turns"])
+    return ocr.Scans(options.ocr_languages, tesseract=there, ask=ask)
 
 
 def _out_of_memory() -> wire.Failed:

@@ -11,6 +11,8 @@ from kb.reading.sections import Box, Cell, Kind, Mark, Section
 _UNSPACED = regex.compile(
     r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Bopomofo}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー々〆\u3000-\u303f\uff00-\uffef]"
 )
+# What Chinese shares with Latin: it tells nothing by itself.
+_SHARED_PUNCTUATION = regex.compile(r"[‘’“”·—…]")
 _FULL_WIDTH_PUNCTUATION = regex.compile(r"[\u3000-\u303f\uff00-\uffef&&\p{P}]", regex.VERSION1)
 
 
@@ -19,6 +21,10 @@ def joint(before: str, after: str) -> str:
     if _UNSPACED.match(before) and _UNSPACED.match(after):
         return ""
     if _FULL_WIDTH_PUNCTUATION.match(before) or _FULL_WIDTH_PUNCTUATION.match(after):
+        return ""
+    if _SHARED_PUNCTUATION.match(before) and _UNSPACED.match(after):
+        return ""
+    if _UNSPACED.match(before) and _SHARED_PUNCTUATION.match(after):
         return ""
     return " "
 

@@ -13,6 +13,7 @@ import platform
 import resource
 import signal
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 _PR_SET_PDEATHSIG = 1
@@ -40,6 +41,7 @@ _REFUSED = {
     # process_vm_writev, execveat
     "aarch64": (0xC00000B7, (198, 199, 203, 220, 221, 129, 117, 130, 131, 97, 270, 271, 281)),
 }
+_EXECVE = {"x86_64": 59, "aarch64": 221}
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,24 @@ def confine(ceiling: Ceiling, *, parent: int) -> None:
     The kernel kills it when the *thread* that started it ends (prctl(2)): that thread has to wait for it.
     """
     libc = ctypes.CDLL(None, use_errno=True)
+    _give_up(libc, ceiling, parent=parent)
+    _refuse_calls(libc, _refused())
+
+
+def become(command: Sequence[str], ceiling: Ceiling, *, parent: int) -> None:
+    """Put this process below the ceiling, for good, and run a program in its place.
+
+    What `confine` refuses is refused, but to run a program: one can only take this one's place, with its limits and its
+    refusals, so that there never is a second process.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    _give_up(libc, ceiling, parent=parent)
+    _refuse_calls(libc, [number for number in _refused() if number != _EXECVE.get(platform.machine())])
+    os.chdir("/")
+    os.execv(command[0], list(command))  # noqa: S606 - which program, `tesseract` says
+
+
+def _give_up(libc: ctypes.CDLL, ceiling: Ceiling, *, parent: int) -> None:
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:  # it died before the call above
         os._exit(1)
@@ -65,7 +85,6 @@ def confine(ceiling: Ceiling, *, parent: int) -> None:
     _limit(resource.RLIMIT_NOFILE, ceiling.files, ceiling.files)
     _limit(resource.RLIMIT_FSIZE, 0, 0)  # it writes to its pipe and to no file
     _limit(resource.RLIMIT_CORE, 0, 0)
-    _refuse_calls(libc)
 
 
 def _limit(kind: int, soft: int, hard: int) -> None:
@@ -76,18 +95,21 @@ def _limit(kind: int, soft: int, hard: int) -> None:
     resource.setrlimit(kind, (soft, hard))
 
 
-def _refuse_calls(libc: ctypes.CDLL) -> None:
+def _refused() -> tuple[int, ...]:
+    return _REFUSED[platform.machine()][1] + _NEW_ON_ALL if platform.machine() in _REFUSED else ()
+
+
+def _refuse_calls(libc: ctypes.CDLL, numbers: Sequence[int]) -> None:
     if platform.machine() not in _REFUSED:
         return
-    architecture, numbers = _REFUSED[platform.machine()]
-    program = _program(architecture, numbers + _NEW_ON_ALL)
+    program = _program(_REFUSED[platform.machine()][0], numbers)
     filters = ctypes.create_string_buffer(program)
     header = struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(filters))
     libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.create_string_buffer(header), 0, 0)
 
 
-def _program(architecture: int, refused: tuple[int, ...]) -> bytes:
+def _program(architecture: int, refused: Sequence[int]) -> bytes:
     """Kill for another architecture's calls, refuse those listed, allow the rest. Jumps count instructions to skip."""
     steps = [
         (_LOAD, 0, 0, _ARCHITECTURE_AT),

@@ -15,8 +15,9 @@ from pathlib import Path
 import pypdfium2
 import pypdfium2.raw as pdfium
 
-from kb.reading import pdf_blocks, pdf_headings, pdf_lines, pdf_outline, text
+from kb.reading import ocr, pdf_blocks, pdf_headings, pdf_lines, pdf_outline, text
 from kb.reading.failures import Reason, Unreadable
+from kb.reading.ocr import Scans
 from kb.reading.options import Options
 from kb.reading.pdf_blocks import Block, Usual
 from kb.reading.pdf_flow import Flow
@@ -30,7 +31,6 @@ VERSION = "2"
 PAGE_LIMIT = 5_000
 
 _LETTER = (612.0, 792.0)  # what PDF readers take a page of no size for
-_NAMED = 10
 _OUTLINED = -10_000
 """Headings of the outline are further out than any that is known by its letters."""
 
@@ -41,7 +41,7 @@ _MONOSPACED_MOST = 0.6
 """Where more of a document's letters are monospaced, it was typed so, and they are no sign of code."""
 
 
-def read(path: Path, options: Options) -> Iterator[Item]:
+def read(path: Path, options: Options, scans: Scans | None = None) -> Iterator[Item]:
     """The pages of a PDF and the sections on them. Raises Unreadable, NO_TEXT included."""
     document = open_document(path)
     total = len(document)
@@ -50,7 +50,7 @@ def read(path: Path, options: Options) -> Iterator[Item]:
             Reason.TOO_MANY_PAGES, f"This PDF has {total:,} pages; the limit is {PAGE_LIMIT:,}. Split it into parts."
         )
     yield _about(document)
-    yield from _Reading(document).items()
+    yield from _Reading(document, scans or Scans()).items()
 
 
 def open_document(path: Path) -> pypdfium2.PdfDocument:
@@ -102,8 +102,9 @@ def _about(document: pypdfium2.PdfDocument) -> About:
 class _Reading:
     """One pass over the pages."""
 
-    def __init__(self, document: pypdfium2.PdfDocument) -> None:
+    def __init__(self, document: pypdfium2.PdfDocument, scans: Scans) -> None:
         self._document = document
+        self._scans = scans
         self._total = len(document)
         self._outline = pdf_outline.entries(document)
         self._is_outlined = sum(map(len, self._outline.values())) * _PAGES_A_HEADING >= self._total
@@ -128,13 +129,13 @@ class _Reading:
         for body in self._window.rest():
             yield from self._settled(body)
         yield from self._flow.rest()
-        yield from _warn(self._without_text, self._total)
+        yield from _warn(self._without_text, self._total, self._scans)
 
     def _measured(self, number: int) -> Sheet:
         page = self._document[number - 1]
         if number in self._outline:
             self._outline[number] = pdf_outline.on_page(page, self._outline[number])
-        sheet = pdf_lines.measure(page, number)
+        sheet = self._scans.recognised(page, pdf_lines.measure(page, number))
         page.close()
         return sheet
 
@@ -174,12 +175,10 @@ class _Reading:
             yield block if level is None else Block("heading", block.lines, level=level)
 
 
-def _warn(without_text: list[int], total: int) -> Iterator[Warned]:
+def _warn(without_text: list[int], total: int, scans: Scans) -> Iterator[Warned]:
     if len(without_text) == total:
-        raise Unreadable(
-            Reason.NO_TEXT,
-            "This PDF has no text: it is probably a scan. Run text recognition (OCR) on it and upload the result.",
-        )
+        raise scans.no_text(total)
+    yield from scans.warnings(without_text, total)
     if without_text:
-        named = ", ".join(map(str, without_text[:_NAMED])) + (", …" if len(without_text) > _NAMED else "")
+        named = ocr.numbers(without_text)
         yield Warned("pages_without_text", f"{len(without_text):,} of {total:,} pages have no text: {named}.")

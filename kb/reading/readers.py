@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 
 from kb.reading import sniffing
+from kb.reading.ocr import Scans
 from kb.reading.options import Options
 from kb.reading.sections import Item
 
@@ -23,12 +24,12 @@ _READERS = {
 }
 
 
-def read(path: Path, media_type: str, options: Options) -> Iterator[Item]:
+def read(path: Path, media_type: str, options: Options, scans: Scans) -> Iterator[Item]:
     """The items of a file, in the order of the document.
 
     Runs hostile bytes through parsers in C: call it through `sandbox.read`, which does so in a child process.
     """
     if media_type == sniffing.PDF:
-        yield from import_module("kb.reading.pdf").read(path, options)
+        yield from import_module("kb.reading.pdf").read(path, options, scans)
         return
     yield from import_module(f"kb.reading.{_READERS[media_type]}").read(path)

@@ -14,11 +14,13 @@ from pathlib import Path
 from time import monotonic
 from typing import IO, Any, cast
 
-from kb.reading import sniffing, wire
+from kb.reading import sniffing, tesseract, wire
 from kb.reading.confinement import Ceiling
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.options import Options
+from kb.reading.scans import Scan
 from kb.reading.sections import Item, PageImage, Section
+from kb.reading.tesseract import Desk
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,9 @@ class Limits:
     text: int = 20_000_000
     """Bytes of text in UTF-8."""
 
+    recognition: tesseract.Limits = tesseract.DEFAULT
+    """Of the programs that read its scans, beside the rest: the child waits for them."""
+
 
 DEFAULT = Limits()
 RENDERING = Limits(seconds=30.0)
@@ -71,18 +76,21 @@ def read(
     """
     silence = limits.page_seconds if media_type == sniffing.PDF else limits.seconds
     size = 0
-    order = {"path": str(path), "media_type": media_type, "options": asdict(options)}
-    for message in _messages(order, limits, silence=silence, on_alive=on_alive):
-        if isinstance(message, PageImage):
-            raise _crashed("a picture where text was asked for")
-        if isinstance(message, Section):
-            size += len(message.text.encode())
-            if size > limits.text:
-                raise Unreadable(
-                    Reason.TOO_MUCH_TEXT,
-                    f"This file has more than {limits.text / 1e6:,.0f} MB of text. Split it into parts.",
-                )
-        yield message
+    order: dict[str, Any] = {"path": str(path), "media_type": media_type, "options": asdict(options)}
+    scanned = options.ocr_languages if media_type == sniffing.PDF else ()
+    with tesseract.desk(scanned, limits.recognition) as desk:
+        order["tesseract"] = desk.order() if desk else None
+        for message in _messages(order, limits, silence=silence, on_alive=on_alive, desk=desk):
+            if isinstance(message, PageImage):
+                raise _crashed("a picture where text was asked for")
+            if isinstance(message, Section):
+                size += len(message.text.encode())
+                if size > limits.text:
+                    raise Unreadable(
+                        Reason.TOO_MUCH_TEXT,
+                        f"This file has more than {limits.text / 1e6:,.0f} MB of text. Split it into parts.",
+                    )
+            yield message
 
 
 def render_page(path: Path, page: int, scale: float, limits: Limits = RENDERING) -> PageImage:
@@ -95,9 +103,14 @@ def render_page(path: Path, page: int, scale: float, limits: Limits = RENDERING)
 
 
 def _messages(
-    order: dict[str, Any], limits: Limits, *, silence: float, on_alive: Callable[[], None]
+    order: dict[str, Any],
+    limits: Limits,
+    *,
+    silence: float,
+    on_alive: Callable[[], None],
+    desk: Desk | None = None,
 ) -> Iterator[Item | PageImage]:
-    child = _start(order, limits)
+    child = _start(order, limits, desk)
     output = cast(IO[bytes], child.stdout)  # a pipe, as asked for
     try:
         for line in _lines(output, limits, silence=silence, on_alive=on_alive):
@@ -108,26 +121,46 @@ def _messages(
                 if message.trace:
                     log.error("A reader failed: %s", message.trace)
                 raise Unreadable(message.reason, message.detail)
+            if isinstance(message, Scan):
+                _answer(child, message, desk, on_alive=on_alive)
+                continue
             yield message
         raise _death(child, limits)
     finally:
         child.kill()
         child.wait()
         output.close()
+        if child.stdin:
+            child.stdin.close()
 
 
-def _start(order: dict[str, Any], limits: Limits) -> subprocess.Popen[bytes]:
+def _answer(child: subprocess.Popen[bytes], scan: Scan, desk: Desk | None, *, on_alive: Callable[[], None]) -> None:
+    if desk is None or child.stdin is None:
+        raise _crashed("a scan that nobody asked for")
+    answer = desk.read(scan, on_alive)
+    try:
+        # The pipe takes thousands of answers: one that is full belongs to a child that asks and does not listen.
+        os.set_blocking(child.stdin.fileno(), False)
+        os.write(child.stdin.fileno(), answer.line())
+    except BlockingIOError as full:
+        raise _crashed("it does not take its answers") from full
+    except BrokenPipeError:
+        return  # it has died: its output ends, and says so
+
+
+def _start(order: dict[str, Any], limits: Limits, desk: Desk | None) -> subprocess.Popen[bytes]:
     ceiling = Ceiling(cpu_seconds=int(limits.seconds) + 1, memory=limits.memory)
     order = {**order, "ceiling": asdict(ceiling), "parent": os.getpid()}
     # Its own interpreter, with nothing of ours in it: no environment (passwords are there), no user's packages, no
     # connections. -m finds the package by the folder it starts in.
     return subprocess.Popen(
         [sys.executable, "-E", "-s", "-B", "-X", "utf8", "-m", "kb.reading.child", json.dumps(order)],
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE if desk else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         env={},
         cwd=_ROOT,
+        pass_fds=[desk.sheet] if desk else [],
     )
 
 

@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from kb.reading import text
 from kb.reading.failures import Reason, Unreadable
+from kb.reading.scans import Scan
 from kb.reading.sections import About, Item, PageImage, Section, Warned
 
 _WORDS_MOST = 2_000
@@ -28,7 +29,7 @@ class Failed(Struct, frozen=True, array_like=True, tag=True):
     """Where the reader's own code failed, for the log."""
 
 
-Message = Item | PageImage | Finished | Failed
+Message = Item | PageImage | Scan | Finished | Failed
 
 _ENCODER = msgspec.json.Encoder()
 _DECODER: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
@@ -64,6 +65,8 @@ def decode(line: bytes) -> Message:
             return Warned(_words(message.code), _words(message.detail))
         case Failed():
             return Failed(message.reason, _words(message.detail), _words(message.trace))
+        case Scan():
+            return Scan(message.job, message.dots_per_inch, tuple(map(_words, message.languages)))
         case PageImage() if not message.png.startswith(b"\x89PNG\r\n\x1a\n"):
             raise Untrue("a picture is not a PNG")
     return message

@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from kb import ingestion
 from kb.models import Collection, Revision
+from kb.reading import tesseract
 
 
 class Command(BaseCommand):
@@ -25,12 +26,24 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if options["repair"]:
             _repair()
+        self.stdout.write(_recognition())
         found = [(name, finding) for name, check in CHECKS.items() for finding in check()]
         for name, finding in found:
             self.stdout.write(f"{name}: {finding}")
         if found:
             raise SystemExit(1)
         self.stdout.write(f"All is well: {len(CHECKS)} checks.")
+
+
+def _recognition() -> str:
+    """Which scans are recognised. Nothing is wrong where some are not: each of them says so."""
+    found = tesseract.installed()
+    if found is None:
+        return "Scans are not recognised: Tesseract is not installed."
+    wanted = {one for collection in Collection.objects.all() for one in collection.reading_options.ocr_languages}
+    missing = ", ".join(sorted(wanted - found.languages))
+    there = ", ".join(sorted(wanted & found.languages)) or "no language that a collection names"
+    return f"Scans are recognised in {there}." + (f" Tesseract has no data for {missing}." if missing else "")
 
 
 def _files() -> Iterator[str]:

@@ -5,6 +5,7 @@ import zlib
 from pathlib import Path
 
 from fpdf import FPDF
+from PIL import Image, ImageDraw, ImageFont
 from pypdf import PdfWriter
 
 LEADING = 14
@@ -27,6 +28,47 @@ def pdf(path: Path, pages: list[list[str]], *, outline: bool = False) -> Path:
                 document.cell(text=line)
     document.output(str(path))
     return path
+
+
+def printed(lines: list[str], *, size: int = 40) -> Image.Image:
+    """A page of 4 by 6 inches as a scanner would give it, in the font that comes with Pillow."""
+    picture = Image.new("L", (1200, 1800), 255)
+    for number, line in enumerate(lines):
+        place = (100, 120 + number * 2 * size)
+        ImageDraw.Draw(picture).text(place, line, font=ImageFont.load_default(size), fill=0)
+    return picture
+
+
+def scanned(path: Path, pictures: list[Image.Image], *, stamp: str = "") -> Path:
+    """A PDF of pictures, 300 dots an inch; with a stamp, that is text upon each of them."""
+    document = FPDF(unit="pt")
+    document.set_auto_page_break(auto=False)
+    for picture in pictures:
+        size = picture.width * 72 / 300, picture.height * 72 / 300
+        document.add_page(format=size)
+        document.image(picture, x=0, y=0, w=size[0], h=size[1])
+        if stamp:
+            document.set_font("helvetica", size=8)
+            document.text(10, 10, stamp)
+    document.output(str(path))
+    return path
+
+
+def joined(path: Path, parts: list[Path]) -> Path:
+    """The pages of several PDFs in one."""
+    writer = PdfWriter()
+    for part in parts:
+        writer.append(part)
+    writer.write(path)
+    return path
+
+
+def only_page(path: Path, number: int, target: Path) -> Path:
+    """One page of a PDF, its number from 1."""
+    writer = PdfWriter()
+    writer.append(path, pages=(number - 1, number))
+    writer.write(target)
+    return target
 
 
 def changed(path: Path, *, rotate: int = 0, crop: tuple[float, float, float, float] | None = None) -> Path:

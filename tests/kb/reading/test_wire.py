@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from kb.reading import text, wire
 from kb.reading.failures import Reason
+from kb.reading.scans import Scan
 from kb.reading.sections import About, Mark, Page, PageImage, Progress, Section, Warned
 
 
@@ -25,6 +26,8 @@ def section(words="abc", *, kind="prose", path=(), marks=(), context="", syntax=
         Warned("pages_without_text", "Page 2."),
         Progress(1, 2),
         PageImage(b"\x89PNG\r\n\x1a\n...", 1.0, 2.0),
+        Scan("words", 300, ("eng", "chi_sim")),
+        Scan("orientation", 72),
         wire.Finished(),
         wire.Failed(Reason.TIMEOUT, "Too long.", "trace"),
     ],
