@@ -29,7 +29,7 @@ from kb import bell, chunking, storing
 from kb.models import Collection, Document, EmbeddingWork, LanguageMean, Revision, State, User
 from kb.models.document import UNFINISHED
 from kb.models.revision import ATTEMPTS
-from kb.reading import sandbox, sniffing, text
+from kb.reading import assembly, sandbox, sniffing, text
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.sections import About, Item, Page, Progress, Warned
 
@@ -248,12 +248,13 @@ def _read(lease: _Lease) -> None:
     warnings: list[Warned] = []
     pages: list[Page] = []
     items = _noting(lease, _items(lease), about=about, warnings=warnings, pages=pages)
-    reading = chunking.read_document(items)
+    reading = assembly.read_document(items)
     collection = revision.document.collection
     # What the encoder does not read it cannot find again: no passage is larger than its window.
     maximum = min(collection.chunk_maximum, collection.active_space.max_tokens)
     target = min(collection.chunk_target, maximum)
-    cut = chunking.split(reading, spaces.tokenizer(), target=target, maximum=maximum)
+    overlap = collection.chunk_overlap
+    cut = chunking.split(reading, spaces.tokenizer(), target=target, maximum=maximum, overlap=overlap)
     passages = chunking.settle_languages(cut)
     if not passages:
         raise Unreadable(Reason.NO_TEXT, _("There is no text in this file."))

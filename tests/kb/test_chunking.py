@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 
 from embeddings.hashing import HashingTokenizer
 from kb import chunking
-from kb.chunking import Heading, Passage
-from kb.reading import text
+from kb.chunking import Passage
+from kb.context import encoded_text
+from kb.reading import assembly, text
+from kb.reading.assembly import Heading
 from kb.reading.sections import About, Item, Kind, Mark, Page, Section, Unit
 
 TOKENIZER = HashingTokenizer()
@@ -53,7 +55,7 @@ def documents(draw: st.DrawFn) -> list[Item]:
 
 
 def split(items: Sequence[Item], *, target: int = 10, maximum: int = 16) -> list[Passage]:
-    return chunking.split(chunking.read_document(items), TOKENIZER, target=target, maximum=maximum)
+    return chunking.split(assembly.read_document(items), TOKENIZER, target=target, maximum=maximum)
 
 
 def words_of(passages: list[Passage]) -> list[str]:
@@ -73,29 +75,31 @@ def test_it_works() -> None:
     assert passage.anchor == {"pages": None, "boxes": [], "lines": [1, 3], "paragraphs": None}
 
 
-@given(documents(), st.integers(6, 30), st.integers(1, 30))
-def test_what_holds_for_every_document(items: list[Item], maximum: int, target: int) -> None:
-    reading = chunking.read_document(items)
-    passages = chunking.split(reading, TOKENIZER, target=min(target, maximum), maximum=maximum)
-    assert passages == chunking.split(reading, TOKENIZER, target=min(target, maximum), maximum=maximum)
+@given(documents(), st.integers(16, 48), st.integers(12, 48), st.integers(0, 20))
+def test_what_holds_for_every_document(items: list[Item], maximum: int, target: int, overlap: int) -> None:
+    reading = assembly.read_document(items)
+    passages = chunking.split(reading, TOKENIZER, target=min(target, maximum), maximum=maximum, overlap=overlap)
     whole = {0, *(character.end() for character in regex.finditer(r"\X", reading.text))}
-    at = 0
+    start = end = 0
     for passage in passages:
         assert passage.text == reading.text[passage.start : passage.end]
-        assert passage.start >= at
-        assert not reading.text[at : passage.start].strip()
-        assert 1 <= passage.tokens <= maximum
+        assert not reading.text[end : passage.start].strip()  # nothing is left out
+        assert passage.end > end
+        assert passage.start >= start
+        assert len(TOKENIZER.offsets(reading.text[passage.start : end])) <= overlap
+        assert passage.tokens == max(1, *TOKENIZER.count([encoded_text(passage.context, passage.text)]))
+        assert passage.tokens <= maximum
         assert {passage.start, passage.end} <= whole
         for stretch in reading.stretches:
             if stretch.kind != "heading" and stretch.start < passage.end and stretch.end > passage.start:
                 assert stretch.heading_path == passage.heading_path
-        at = passage.end
-    assert not reading.text[at:].strip()
+        start, end = passage.start, passage.end
+    assert not reading.text[end:].strip()
 
 
 @given(documents())
 def test_anchors_name_the_sections_they_touch(items: list[Item]) -> None:
-    reading = chunking.read_document(items)
+    reading = assembly.read_document(items)
     placed = list(zip(reading.stretches, (item for item in items if isinstance(item, Section)), strict=True))
     for passage in chunking.split(reading, TOKENIZER, target=10, maximum=16):
         touched = [
@@ -167,7 +171,7 @@ def test_the_anchor_of_a_pdf_has_pages_and_boxes() -> None:
         Section("three", "prose", (), (Mark(0, 5, 3, (1, 1, 2, 2)),)),
         Page(4, 100, 100),
     ]
-    reading = chunking.read_document(items)
+    reading = assembly.read_document(items)
     assert reading.page_starts == (0, 9, 9, 14)
     whole = chunking.split(reading, TOKENIZER, target=9, maximum=9)
     assert whole[0].anchor["pages"] == [1, 3]
@@ -196,7 +200,7 @@ def test_the_outline() -> None:
         section("A", "heading", ("A",)),
         section("b", path=("A", "B")),  # below a heading that is not in the text
     ]
-    reading = chunking.read_document(items)
+    reading = assembly.read_document(items)
     assert reading.outline == (Heading(1, "A", 0), Heading(1, "A", 6), Heading(2, "B", 9))
     assert reading.outline_json()[2] == {"level": 2, "title": "B", "start": 9}
 
@@ -232,7 +236,7 @@ class _CountingTokenizer(HashingTokenizer):
 
 @pytest.mark.parametrize("size", [100, 5_000])
 def test_the_work_grows_as_the_text_does(size: int) -> None:
-    reading = chunking.read_document([section("今天天气很好，我们去公园吧。" * size)])
+    reading = assembly.read_document([section("今天天气很好，我们去公园吧。" * size)])
     tokenizer = _CountingTokenizer()
     chunking.split(reading, tokenizer, target=300, maximum=480)
     assert tokenizer.characters == 2 * len(reading.text)  # to cut it, and to count what each passage has
