@@ -64,6 +64,14 @@ def load(folder: Path) -> ModelTokenizer:
     return ModelTokenizer(tokenizer, passage_prompt=model.passage_prompt)
 
 
+def load_alone(folder: Path) -> ModelTokenizer:
+    """The tokenizer in a folder without its model; passages are taken to have no prompt. Raises EncoderError."""
+    if not (folder / "tokenizer.json").is_file():
+        raise EncoderError(f"There is no tokenizer.json in {folder}.")
+    tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return ModelTokenizer(tokenizer, passage_prompt="")
+
+
 def prepare(model: str, data_dir: Path) -> Path:
     """The local folder of the configured model: "bundled" is built under `data_dir`, a folder is that folder, and a
     hub name is downloaded once, into the hub's own cache (HF_HOME), and stays at the revision it then had.
