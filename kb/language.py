@@ -92,11 +92,10 @@ def identify(text: str) -> str:
         runs.setdefault(run.lastgroup or "", []).append(run.group())
     if not runs:
         return UNKNOWN
-    words = Counter({script: _words(script, found) for script, found in runs.items()})
+    words = {script: _words(script, found) for script, found in runs.items()}
     kana = words.pop("Hiragana", 0) + words.pop("Katakana", 0)
-    words["Han"] += kana
-    words["Latin"] *= _NAMES
-    script = words.most_common(1)[0][0]
+    words["Han"] = words.get("Han", 0) + kana
+    script = max(words, key=lambda name: words[name])
     if script == "Han":
         is_japanese = kana >= _KANA_SHARE * words["Han"] if kana else _is_japanese("".join(runs["Han"]))
         return "ja" if is_japanese else "zh"
@@ -104,14 +103,17 @@ def identify(text: str) -> str:
 
 
 def _words(script: str, runs: list[str]) -> float:
+    if script == "Latin":
+        return _NAMES * len(runs)
     letters = _LETTERS_A_WORD.get(script)
     return len(runs) if letters is None else sum(map(len, runs)) / letters
 
 
 def _is_japanese(characters: str) -> bool:
     """Whether more of these characters are written in Japan alone (気, 験, 庁) than in China alone."""
-    standards = [_written_in(character) for character in characters]
-    return standards.count({"shift_jis"}) > sum("shift_jis" not in found for found in standards if found)
+    standards = Counter(_written_in(character) for character in characters)
+    in_china_alone = sum(count for found, count in standards.items() if found and "shift_jis" not in found)
+    return standards[frozenset(("shift_jis",))] > in_china_alone
 
 
 @cache
