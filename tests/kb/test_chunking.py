@@ -51,11 +51,13 @@ def documents(draw: st.DrawFn) -> list[Item]:
     path: tuple[str, ...] = ()
     for unit in range(1, draw(st.integers(1, 12)) + 1):
         if draw(st.booleans()):
-            path = (*path[: draw(st.integers(0, 2))], draw(st.sampled_from("ABC")))
+            path = (*path[: draw(st.integers(0, 2))], draw(st.sampled_from(["A", "B", "A much longer title of seven words"])))
             items.append(section(path[-1], "heading", path, unit=unit))
         else:
             kind: Kind = draw(st.sampled_from(["prose", "list", "table", "code"]))
-            items.append(section(draw(SECTION_TEXT), kind, path, unit=unit))
+            one = section(draw(SECTION_TEXT), kind, path, unit=unit)
+            header = one.text.split("\n")[0] if kind == "table" else ""
+            items.append(replace(one, context=header))
     return items
 
 
