@@ -51,7 +51,10 @@ def documents(draw: st.DrawFn) -> list[Item]:
     path: tuple[str, ...] = ()
     for unit in range(1, draw(st.integers(1, 12)) + 1):
         if draw(st.booleans()):
-            path = (*path[: draw(st.integers(0, 2))], draw(st.sampled_from(["A", "B", "A much longer title of seven words"])))
+            path = (
+                *path[: draw(st.integers(0, 2))],
+                draw(st.sampled_from(["A", "B", "A much longer title of seven words"])),
+            )
             items.append(section(path[-1], "heading", path, unit=unit))
         else:
             kind: Kind = draw(st.sampled_from(["prose", "list", "table", "code"]))
