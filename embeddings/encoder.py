@@ -1,6 +1,6 @@
 """What an encoder is: text in, unit-length embeddings out; and which one the settings ask for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -13,7 +13,7 @@ Embeddings = NDArray[np.float32]
 class Tokenizer(Protocol):
     """Counts text in the encoder's own tokens. Loads no torch, so any process may have one."""
 
-    def offsets(self, text: str) -> list[tuple[int, int]]:
+    def offsets(self, text: str) -> Iterator[tuple[int, int]]:
         """The character range [start, end) of each token of `text`, in order, special tokens left out.
         Whole texts of any length: nothing is truncated."""
         ...

@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import regex
@@ -17,11 +17,11 @@ _UNIT = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}]|[\p{L}\p{M}\p{
 class HashingTokenizer:
     """Words are tokens; characters, in scripts that put no spaces between words."""
 
-    def offsets(self, text: str) -> list[tuple[int, int]]:
-        return [unit.span() for unit in _UNIT.finditer(text)]
+    def offsets(self, text: str) -> Iterator[tuple[int, int]]:
+        return (unit.span() for unit in _UNIT.finditer(text))
 
     def count(self, texts: Sequence[str]) -> list[int]:
-        return [len(self.offsets(text)) for text in texts]
+        return [sum(1 for _unit in self.offsets(text)) for text in texts]
 
 
 class HashingEncoder:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from django.conf import settings
 
-from embeddings import fingerprint, hashing, tokens
+from embeddings import estimates, fingerprint, hashing, tokens
 from embeddings.encoder import Encoder, Tokenizer
 from embeddings.models import Space
 
@@ -37,7 +37,11 @@ def description() -> fingerprint.Description:
 
 @cache
 def tokenizer() -> Tokenizer:
-    """The configured encoder's tokenizer. Loads no torch."""
+    """What passages are measured with: the tokenizer that the settings name, else the encoder's own. Loads no torch."""
+    if settings.EMBEDDING_TOKENIZER == estimates.NAME:
+        return estimates.EstimatingTokenizer()
+    if settings.EMBEDDING_TOKENIZER:
+        return tokens.load_alone(Path(settings.EMBEDDING_TOKENIZER))
     if settings.EMBEDDING_MODEL == HASHING:
         return hashing.HashingEncoder().tokenizer
     return tokens.load(folder())

@@ -31,16 +31,11 @@ class ModelTokenizer:
         self._passage_prompt = passage_prompt
         self._special_tokens = tokenizer.num_special_tokens_to_add(is_pair=False)
 
-    def offsets(self, text: str) -> list[tuple[int, int]]:
+    def offsets(self, text: str) -> Iterator[tuple[int, int]]:
         """See encoder.Tokenizer. White space in front of a token is left out of its range; tokens smaller than a
         character have the range of that character."""
-        found: list[tuple[int, int]] = []
-        pieces = _pieces(text)
-        while group := list(islice(pieces, _PIECES_AT_ONCE)):
-            encoded = self._tokenizer.encode_batch([text[a:b] for a, b in group], add_special_tokens=False)
-            for (start, _), piece in zip(group, encoded, strict=True):
-                found += (_trim(text, start + a, start + b) for a, b in piece.offsets)
-        return found
+        for start, encoding in self._encoded((start, text[start:end]) for start, end in _pieces(text)):
+            yield from (_trim(text, start + a, start + b) for a, b in encoding.offsets)
 
     def count(self, texts: Sequence[str]) -> list[int]:
         """See encoder.Tokenizer."""
@@ -48,11 +43,18 @@ class ModelTokenizer:
 
     def count_after(self, prompt: str, texts: Sequence[str]) -> list[int]:
         """The number of tokens of each text behind `prompt`, special tokens counted in."""
-        return [self._special_tokens + self._count_long(prompt + text) for text in texts]
+        counts = [self._special_tokens] * len(texts)
+        whole = enumerate(prompt + text for text in texts)
+        pieces = ((number, text[start:end]) for number, text in whole for start, end in _pieces(text))
+        for number, encoding in self._encoded(pieces):
+            counts[number] += len(encoding)
+        return counts
 
-    def _count_long(self, text: str) -> int:
-        pieces = (text[start:end] for start, end in _pieces(text))
-        return sum(len(self._tokenizer.encode(piece, add_special_tokens=False)) for piece in pieces)
+    def _encoded(self, pieces: Iterator[tuple[int, str]]) -> Iterator[tuple[int, tokenizers.Encoding]]:
+        """Each piece's number with its tokens."""
+        while group := list(islice(pieces, _PIECES_AT_ONCE)):
+            numbers, texts = zip(*group, strict=True)
+            yield from zip(numbers, self._tokenizer.encode_batch(texts, add_special_tokens=False), strict=True)
 
 
 def load(folder: Path) -> ModelTokenizer:
@@ -60,6 +62,14 @@ def load(folder: Path) -> ModelTokenizer:
     model = layout.read(folder)
     tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
     return ModelTokenizer(tokenizer, passage_prompt=model.passage_prompt)
+
+
+def load_alone(folder: Path) -> ModelTokenizer:
+    """The tokenizer in a folder without its model; passages are taken to have no prompt. Raises EncoderError."""
+    if not (folder / "tokenizer.json").is_file():
+        raise EncoderError(f"There is no tokenizer.json in {folder}.")
+    tokenizer = tokenizers.Tokenizer.from_file(str(folder / "tokenizer.json"))
+    return ModelTokenizer(tokenizer, passage_prompt="")
 
 
 def prepare(model: str, data_dir: Path) -> Path:

@@ -1,5 +1,6 @@
 """Where a text may be cut: between lines, sentences, words; never within a character as people see it."""
 
+import heapq
 from collections.abc import Iterator
 from functools import cache
 from itertools import takewhile
@@ -10,6 +11,31 @@ import sentencex
 
 _WINDOW = 4_000
 """Characters given to the sentence splitter at a time: without spaces its time grows with their square."""
+
+_MISSED = regex.compile(
+    r"""[。！？…؟۔।]++[」』”’"）》】]*+\s*+  # ends in scripts that put no space behind them, and what closes there
+    | [.!?]++[)\]]++\s++(?=\p{Lu})
+    | [!?]{2,}+\s++(?=\p{Lu})
+    | (?<=\p{Thai})[ ]++(?=\p{Thai})  # in Thai a space is the only stop
+    """,
+    regex.VERBOSE,
+)
+"""Ends of sentences that the splitter misses."""
+
+_WRONG = regex.compile(
+    r"""(?=[—–-]?\s*+\p{Ll})  # a sentence does not begin with a small letter
+    | (?<=\.)(?=\p{L})  # nor within a name: ASP.NET
+    | (?<=(?:^|[\s("«„“])\p{L}\p{M}{0,4}\.\s{1,3})  # nor behind an initial: M. Dupont
+    | (?<=[」』”"])(?=と|って|\p{Hangul})  # nor between what is quoted and who says it
+    | (?<=。)(?=[^「『]{0,60}[」』](?:と|って))
+    """,
+    regex.VERBOSE,
+)
+"""Where the splitter finds an end and there is none."""
+
+_ORDINAL = regex.compile(r"(?<=(?<!\p{N})\p{N}{1,2}\.\s{1,3})")
+"""Behind an ordinal number: 19. Jahrhundert."""
+_WITH_ORDINALS = frozenset(("de", "da", "no", "nn", "fi", "is", "et", "cs", "sk", "sl", "hr", "pl", "hu"))
 
 _CONTEXT = 60
 """Characters on which the word splitter decides; more change nothing near the cut."""
@@ -43,8 +69,9 @@ def lines(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
 def sentences(text: str, start: int, end: int, *, language: str) -> Iterator[tuple[int, int]]:
     """The sentences of text[start:end], white space behind them included, covering it in order."""
     begun = start
-    for cut in _sentence_ends(text, start, end, language=language):
-        if cut > begun and is_between_characters(text, cut):
+    missed = (found.end() for found in _MISSED.finditer(text, start, end))
+    for cut in heapq.merge(missed, _sentence_ends(text, start, end, language=language)):
+        if begun < cut < end and _is_sentence_end(text, cut, language) and is_between_characters(text, cut):
             yield begun, cut
             begun = cut
     if begun < end:
@@ -86,6 +113,12 @@ def _sentence_ends(text: str, start: int, end: int, *, language: str) -> Iterato
             ends = ends[:-1]  # the last one may go on behind the window
         yield from ends
         start = ends[-1] if ends and ends[-1] > start else limit
+
+
+def _is_sentence_end(text: str, cut: int, language: str) -> bool:
+    if _WRONG.match(text, cut):
+        return False
+    return language not in _WITH_ORDINALS or not _ORDINAL.match(text, cut)
 
 
 def _latest_first(*cuts: list[int]) -> Iterator[int]:

@@ -26,11 +26,12 @@ from django.utils.translation import gettext as _
 from embeddings import serving, spaces
 from embeddings.encoder import Embeddings, EncoderError, EncoderOutOfMemory
 from kb import bell, chunking, storing
-from kb.chunking import Passage, Reading
+from kb.chunking import Passage
 from kb.models import Collection, Document, EmbeddingWork, LanguageMean, Revision, State, User
 from kb.models.document import UNFINISHED
 from kb.models.revision import ATTEMPTS
-from kb.reading import sandbox, sniffing, text
+from kb.reading import assembly, sandbox, sniffing, text
+from kb.reading.assembly import Reading
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.sections import About, Item, Page, Progress, Warned
 
@@ -258,7 +259,7 @@ def _read(lease: _Lease) -> None:
     warnings: list[Warned] = []
     pages: list[Page] = []
     items = _noting(lease, _items(lease), about=about, warnings=warnings, pages=pages)
-    reading = chunking.read_document(items)
+    reading = assembly.read_document(items)
     passages = split(reading, revision.document.collection)
     if not passages:
         raise Unreadable(Reason.NO_TEXT, _("There is no text in this file."))
@@ -286,7 +287,8 @@ def split(reading: Reading, collection: Collection) -> list[Passage]:
     # What the encoder does not read it cannot find again: no passage is larger than its window.
     maximum = min(collection.chunk_maximum, collection.active_space.max_tokens)
     target = min(collection.chunk_target, maximum)
-    return chunking.settle_languages(chunking.split(reading, spaces.tokenizer(), target=target, maximum=maximum))
+    cut = chunking.split(reading, spaces.tokenizer(), target=target, maximum=maximum, overlap=collection.chunk_overlap)
+    return chunking.settle_languages(cut)
 
 
 def _items(lease: _Lease) -> Iterator[Item]:

@@ -1,6 +1,7 @@
 """Which language a text is in, by its script first and by its words where a script has several languages."""
 
 from collections import Counter
+from functools import cache
 
 import py3langid
 import regex
@@ -8,8 +9,8 @@ import regex
 UNKNOWN = "und"
 """ISO 639-2 for "undetermined": no letters, or a script we do not know."""
 
-_SAMPLE = 1_000
-"""Characters that are looked at; more make no answer better."""
+_SAMPLE = 400
+"""Characters that are looked at; more make no answer better (docs/decisions.md)."""
 
 _OF_SCRIPT = {
     "Thai": "th",
@@ -68,6 +69,9 @@ _LETTERS_A_WORD = {"Han": 2, "Hiragana": 2, "Katakana": 2, "Thai": 4, "Lao": 4, 
 _KANA_SHARE = 0.1
 """Japanese has this much kana among its letters at least; Chinese that quotes some has less."""
 
+_NAMES = 0.5
+"""What a Latin word counts beside those of another script: it is mostly the name of a product."""
+
 _SCRIPTS = ("Latin", "Han", "Hiragana", "Katakana", *_OF_SCRIPT, *_SHARED)
 _LENGTH_MARKS = {"Katakana": "ー", "Han": "々〆"}  # letters that Unicode counts to no script
 _RUNS = regex.compile(
@@ -88,18 +92,34 @@ def identify(text: str) -> str:
         runs.setdefault(run.lastgroup or "", []).append(run.group())
     if not runs:
         return UNKNOWN
-    words = Counter({script: _words(script, found) for script, found in runs.items()})
+    words = {script: _words(script, found) for script, found in runs.items()}
     kana = words.pop("Hiragana", 0) + words.pop("Katakana", 0)
-    words["Han"] += kana
-    script = words.most_common(1)[0][0]
+    words["Han"] = words.get("Han", 0) + kana
+    script = max(words, key=lambda name: words[name])
     if script == "Han":
-        return "ja" if kana >= _KANA_SHARE * words["Han"] else "zh"
+        is_japanese = kana >= _KANA_SHARE * words["Han"] if kana else _is_japanese("".join(runs["Han"]))
+        return "ja" if is_japanese else "zh"
     return _OF_SCRIPT.get(script) or _by_words(" ".join(runs[script]), _SHARED.get(script, LATIN))
 
 
 def _words(script: str, runs: list[str]) -> float:
+    if script == "Latin":
+        return _NAMES * len(runs)
     letters = _LETTERS_A_WORD.get(script)
     return len(runs) if letters is None else sum(map(len, runs)) / letters
+
+
+def _is_japanese(characters: str) -> bool:
+    """Whether more of these characters are written in Japan alone (気, 験, 庁) than in China alone."""
+    standards = Counter(_written_in(character) for character in characters)
+    in_china_alone = sum(count for found, count in standards.items() if found and "shift_jis" not in found)
+    return standards[frozenset(("shift_jis",))] > in_china_alone
+
+
+@cache
+def _written_in(character: str) -> frozenset[str]:
+    """The national standards that have a character: Japan's, China's, Taiwan's."""
+    return frozenset(name for name in ("shift_jis", "gb2312", "big5") if character.encode(name, "ignore"))
 
 
 def _by_words(text: str, choices: frozenset[str]) -> str:

@@ -10,10 +10,10 @@ from typing import Any
 from django.core.files.storage import default_storage
 from django.utils.translation import gettext as _
 
-from kb import chunking, ingestion
+from kb import ingestion
 from kb.chunking import Passage
 from kb.models import Chunk, Collection, Document
-from kb.reading import sandbox, sniffing
+from kb.reading import assembly, sandbox, sniffing
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.sandbox import Limits
 from kb.reading.sections import Item
@@ -101,7 +101,7 @@ def of(document: Document, collection: Collection) -> Preview:
         told = _("This document is too long for a preview. Choose one of up to %(pages)s pages.")
         raise TooLong(told % {"pages": PAGES})
     try:
-        reading = chunking.read_document(_items(document, collection, until=monotonic() + SECONDS))
+        reading = assembly.read_document(_items(document, collection, until=monotonic() + SECONDS))
     except Unreadable as failure:
         if failure.reason == Reason.TIMEOUT:
             raise _slow() from failure

@@ -19,9 +19,11 @@ from pgvector.psycopg import register_vector
 
 from embeddings.encoder import Embeddings
 from kb import lexemes
-from kb.chunking import Passage, Reading
+from kb.chunking import Passage
+from kb.context import encoded_text
 from kb.models import Chunk, Revision, RevisionText
 from kb.models.revision import ATTEMPTS
+from kb.reading.assembly import Reading
 
 CHUNK_LIMIT = 50_000
 """Chunks of one revision (HARDENING section 2)."""
@@ -29,7 +31,7 @@ CHUNK_LIMIT = 50_000
 
 @dataclass(frozen=True)
 class Work:
-    """A claimed chunk: what to encode, and where the embedding belongs."""
+    """A claimed chunk: where its embedding belongs, and the text to encode (see `context.encoded_text`)."""
 
     chunk_id: uuid.UUID
     revision_id: uuid.UUID
@@ -57,7 +59,7 @@ def store(revision: Revision, reading: Reading, passages: Sequence[Passage]) -> 
 
 
 def reuse_embeddings(revision: Revision) -> None:
-    """Give chunks that stand unchanged in the live revision (same text below the same headings) its embeddings."""
+    """Give chunks that stand unchanged in the live revision (same text, same context) its embeddings."""
     with connection.cursor() as cursor:
         cursor.execute(_REUSE, {"revision": revision.pk, "document": revision.document_id})
 
@@ -89,7 +91,7 @@ def _chunk_row(revision: Revision, ordinal: int, passage: Passage) -> tuple[Any,
         passage.language,
         passage.tokens,
         passage.content_hash,
-        lexemes.tsvector("\n".join((*passage.heading_path, passage.text))),
+        lexemes.tsvector(encoded_text(passage.context, passage.text)),
     )
 
 
@@ -135,7 +137,10 @@ def claim_work(space_id: uuid.UUID, token: uuid.UUID, tokens: int) -> list[Work]
                 "lease": settings.LEASE_SECONDS,
             },
         )
-        return [Work(*row) for row in cursor.fetchall()]
+        return [
+            Work(chunk, revision, collection, language, encoded_text(context, text))
+            for chunk, revision, collection, language, context, text in cursor.fetchall()
+        ]
 
 
 def put_back(token: uuid.UUID, *, pause: timedelta) -> None:
@@ -234,7 +239,7 @@ WITH due AS MATERIALIZED (
     lease_expires_at = statement_timestamp() + make_interval(secs => %(lease)s)
   WHERE id IN (SELECT id FROM unit) RETURNING chunk_id
 )
-SELECT chunk.id, chunk.revision_id, d.collection_id, chunk.language, chunk.text
+SELECT chunk.id, chunk.revision_id, d.collection_id, chunk.language, chunk.context, chunk.text
 FROM claimed JOIN kb_chunk chunk ON chunk.id = claimed.chunk_id
 JOIN kb_revision r ON r.id = chunk.revision_id JOIN kb_document d ON d.id = r.document_id
 """

@@ -85,6 +85,7 @@ if EMBEDDING_DTYPE not in devices.DTYPES:
         f"EMBEDDING_DTYPE is {EMBEDDING_DTYPE!r}; it must be bfloat16 or float32 (in float16 some texts become NaN)."
     )
 EMBEDDING_DIMENSIONS = environment.integer(env, "EMBEDDING_DIMENSIONS", 0, least=0, most=4000) or None
+EMBEDDING_TOKENIZER = env.str("EMBEDDING_TOKENIZER", "")
 
 # --- Django ---
 

@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='chunk',
             name='context',
-            field=models.TextField(blank=True, help_text='What it continues: the header row of a table.'),
+            field=models.TextField(blank=True, help_text="Given to the encoder in front of the text: headings, a table's header row."),
         ),
         migrations.AddField(
             model_name='collection',

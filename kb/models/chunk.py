@@ -51,7 +51,9 @@ class Chunk(models.Model):
     end = models.PositiveIntegerField()
     text = models.TextField(_("text"))
     heading_path = ArrayField(models.TextField(), default=list)
-    context = models.TextField(blank=True, help_text="What it continues: the header row of a table.")
+    context = models.TextField(
+        blank=True, help_text="Given to the encoder in front of the text: headings, a table's header row."
+    )
     kind = models.CharField(max_length=10)
     anchor = models.JSONField()
     language = models.CharField(_("language"), max_length=8)

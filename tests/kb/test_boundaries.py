@@ -45,21 +45,6 @@ def test_trimming_takes_white_space_and_nothing_else(text: str) -> None:
     assert not (text[:start] + text[end:]).strip()
 
 
-@pytest.mark.parametrize(
-    ("language", "sentences"),
-    [
-        ("en", ["Dr. Smith left. ", "He took e.g. a bus."]),
-        ("zh", ["今天天气很好。", "我们去公园吧！", "你呢？"]),
-        ("ja", ["今日は晴れ。", "公園に行こう。"]),
-        ("ar", ["مرحبا بك. ", "كيف حالك؟ ", "أنا بخير."]),
-    ],
-)
-def test_sentences(language: str, sentences: list[str]) -> None:
-    text = "".join(sentences)
-    found = boundaries.sentences(text, 0, len(text), language=language)
-    assert [text[start:end] for start, end in found] == sentences
-
-
 def test_sentences_go_over_the_ends_of_windows() -> None:
     sentence = "今天天气很好，我们去公园吧。"
     text = sentence * 1_000

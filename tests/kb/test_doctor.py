@@ -1,26 +1,53 @@
-"""What the doctor says beside what is wrong."""
+"""The doctor sees what is wrong, and nothing where all is well."""
+
+from contextlib import suppress
+from io import StringIO
 
 import pytest
 from django.core.management import call_command
 
-from kb.models import Collection
+from kb.models import Chunk, Collection
 
 pytestmark = pytest.mark.django_db
 
 TESSERACT = "#!/bin/sh\nprintf 'List of available languages (3):\\neng\\ndeu\\nosd\\n'\n"
 
-
-def said(capsys) -> str:
-    call_command("doctor")
-    return capsys.readouterr().out
+LONG = "# Tides\n\n" + "\n\n".join(f"第{n}天的潮汐很高。The tide of day {n} is high. 🌊" for n in range(3_000))
+"""Longer than the parts in which places are checked."""
 
 
-def test_which_scans_are_recognised(collection, tmp_path, monkeypatch, capsys):
+def examine() -> str:
+    out = StringIO()
+    with suppress(SystemExit):
+        call_command("doctor", stdout=out)
+    return out.getvalue()
+
+
+def test_which_scans_are_recognised(collection, tmp_path, monkeypatch):
     Collection.objects.update(ocr_languages="eng+chi_sim")
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert "Scans are not recognised: Tesseract is not installed." in said(capsys)
+    assert "Scans are not recognised: Tesseract is not installed." in examine()
     (tmp_path / "tesseract").write_text(TESSERACT)
     (tmp_path / "tesseract").chmod(0o755)
-    assert "Scans are recognised in eng. Tesseract has no data for chi_sim." in said(capsys)
+    assert "Scans are recognised in eng. Tesseract has no data for chi_sim." in examine()
     Collection.objects.update(ocr_languages="deu")
-    assert "Scans are recognised in deu.\n" in said(capsys)
+    assert "Scans are recognised in deu.\n" in examine()
+
+
+def test_all_is_well(upload, work, collection):
+    collection.chunk_overlap = 60
+    collection.save()
+    upload("tides.md", LONG)
+    work()
+    assert len(LONG) > 100_000
+    assert Chunk.objects.count() > 100
+    assert "All is well" in examine()
+
+
+@pytest.mark.parametrize("change", [{"text": "No such words."}, {"start": 1_000_000, "end": 1_000_010}])
+def test_a_chunk_that_is_not_the_text_at_its_place(upload, work, change):
+    upload("tides.md", LONG)
+    work()
+    chunk = Chunk.objects.order_by("-ordinal")[0]
+    Chunk.objects.filter(pk=chunk.pk).update(**change)
+    assert f"places: chunk {chunk.pk} of revision {chunk.revision_id} is not the text at its place.\n" in examine()

@@ -4,6 +4,7 @@ import uuid
 from datetime import timedelta
 
 import pytest
+from django.contrib.postgres.search import SearchQuery
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import IntegrityError, connection, transaction
@@ -139,6 +140,17 @@ def test_abandoned_chunks_are_embedded_once(upload, work, space):
     vectors = serving.server().encode_passages([one.text for one in claimed])
     storing.write_embeddings(space.pk, late, claimed, vectors)
     assert Embedding.objects.filter(revision=document.newest).count() == len(claimed)
+
+
+def test_the_encoder_and_the_word_index_are_given_the_headings(upload, space):
+    upload("tides.md", TIDES)
+    ingestion.read_next()
+    claimed = storing.claim_work(space.pk, uuid.uuid4(), 10_000)
+    assert {one.text for one in claimed} == {
+        "Tides\n\nThe tide turns twice a day.",
+        "Tides\nMoon\n\nThe moon pulls the sea.",
+    }
+    assert Chunk.objects.filter(lexemes=SearchQuery("tides", config="simple")).count() == 2
 
 
 def test_a_complete_revision_nobody_published_is_published_by_the_sweep(upload, space):

@@ -37,9 +37,26 @@ def test_it_works(text: str, code: str) -> None:
         ("The company 字节跳动 was founded in Beijing in 2012.", "en"),
         ("中文里引用了一个假名の，其余全部都是汉字。", "zh"),
         ("PostgreSQL のインストール手順 (Debian GNU/Linux)", "ja"),
+        ("PDF を Word に変換", "ja"),
+        ("Windows 11에서 WSL 설치", "ko"),
+        ("Как установить PostgreSQL на Debian", "ru"),
     ],
 )
 def test_a_mixed_text_is_in_the_language_of_most_words(text: str, code: str) -> None:
+    assert language.identify(text) == code
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("日本語能力試験", "ja"),
+        ("東京都庁", "ja"),
+        ("劳动合同法", "zh"),
+        ("國立臺灣大學圖書館", "zh"),
+        ("大学", "zh"),
+    ],
+)
+def test_without_kana_the_forms_of_characters_decide(text: str, code: str) -> None:
     assert language.identify(text) == code
 
 

@@ -6,8 +6,7 @@ from pathlib import Path
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kb import chunking
-from kb.reading import wire, word
+from kb.reading import assembly, wire, word
 from kb.reading.sections import About, Section
 
 from .reading import sections
@@ -70,7 +69,7 @@ def test_every_place_is_right(body: str) -> None:
         assert list(word.read(file)) == items
     assert isinstance(items[0], About)
     assert [wire.decode(wire.encode(item)) for item in items] == items
-    reading = chunking.read_document(items)
+    reading = assembly.read_document(items)
     for stretch, section in zip(reading.stretches, sections(items), strict=True):
         assert reading.text[stretch.start : stretch.end] == section.text
         assert section.text.startswith(section.context)
