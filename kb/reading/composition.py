@@ -5,7 +5,7 @@ import unicodedata
 import regex
 
 from kb.reading import text
-from kb.reading.sections import Box, Kind, Mark, Section
+from kb.reading.sections import Box, Cell, Kind, Mark, Section
 
 # Scripts that put no space between words, and the full-width punctuation that carries its own.
 _UNSPACED = regex.compile(
@@ -39,19 +39,21 @@ class Composition:
         """The last character so far; empty where there is none."""
         return self._pieces[-1][-1] if self._pieces else ""
 
-    def add(self, piece: str, unit: int, *, box: Box | None = None, between: str = "") -> None:
-        """Append a piece that stands at a unit (and box) of the file, after what stands `between`."""
+    def add(
+        self, piece: str, unit: int, *, box: Box | None = None, cell: Cell | None = None, between: str = ""
+    ) -> None:
+        """Append a piece that stands at a unit (and box or cell) of the file, after what stands `between`."""
         piece = text.clean(piece)
         if not piece:
             return
         if self._pieces:
             self._append(_kept_apart(self.ends, between, piece))
-        self._marks.append(Mark(self._length, self._length + len(piece), unit, box))
+        self._marks.append(Mark(self._length, self._length + len(piece), unit, box, cell))
         self._append(piece)
 
-    def section(self, kind: Kind, path: tuple[str, ...] = ()) -> Section:
+    def section(self, kind: Kind, path: tuple[str, ...] = (), *, context: str = "") -> Section:
         """The whole of it."""
-        return Section("".join(self._pieces), kind, path, tuple(self._marks))
+        return Section("".join(self._pieces), kind, path, tuple(self._marks), context)
 
     def _append(self, piece: str) -> None:
         if piece:
