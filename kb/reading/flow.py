@@ -79,6 +79,7 @@ class Flow:
         self._cell = -1
         self._code: tuple[int, _Code] | None = None
         self._composition = Composition()
+        self._line = 0  # of the last words
         self._lead = ""  # what is to stand before the next words: an item's number
         self._between = ""  # what a block or a line break puts before them
         self._gap = ""  # white space in the source before them
@@ -126,8 +127,11 @@ class Flow:
             return
         if self._cell >= 0 and self._table is not None:
             self._table[1].add(shown, line, gap=self._gap)
+        elif line == self._line and self._composition and not self._between:
+            self._composition.go_on(shown, between=self._spacing(shown[0]))
         else:
             self._composition.add(self._before() + shown, line, between=self._between or self._spacing(shown[0]))
+        self._line = line
         self._lead = self._between = ""
         self._gap = " " if collapsed[-1] == " " else ""
 

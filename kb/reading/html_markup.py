@@ -63,9 +63,12 @@ def name_of(written: str) -> tuple[str, bool]:
     return ((found["name"] or "").lower(), bool(found["end"])) if found else ("", False)
 
 
-def feed(flow: Flow, source: str, *, line: int = 1) -> Iterator[Section]:
-    """Let a flow have all of a source, whose first line has this number; the sections that are whole on the way."""
-    walk = _Walk(flow, source, line)
+def feed(flow: Flow, source: str, *, line: int = 1, goes_on: bool = False) -> Iterator[Section]:
+    """Let a flow have all of a source, whose first line has this number; the sections that are whole on the way.
+
+    When the source is a part that `goes_on`, a table left open in it lays out what follows.
+    """
+    walk = _Walk(flow, source, line, _layouts(source, goes_on=goes_on))
     while walk.step():
         if flow.ready:
             yield from flow.take()
@@ -74,14 +77,14 @@ def feed(flow: Flow, source: str, *, line: int = 1) -> Iterator[Section]:
 class _Walk:
     """One pass over a source."""
 
-    def __init__(self, flow: Flow, source: str, line: int) -> None:
+    def __init__(self, flow: Flow, source: str, line: int, layouts: set[int]) -> None:
         self._flow = flow
         self._source = source
         self._line = line
         self._at = 0
         self._in_foreign = 0
         self._is_xml = source.startswith("<?xml")
-        self._layouts = _layouts(source)
+        self._layouts = layouts
         self._counts = _reversed_counts(source)
 
     def step(self) -> bool:
@@ -164,7 +167,7 @@ class _Walk:
 _END_TAGS = {name: re.compile(rf"</{name}(?=[\s/>])", re.IGNORECASE) for name in (*html_names.RAW, "math")}
 
 
-def _layouts(source: str) -> set[int]:
+def _layouts(source: str, *, goes_on: bool) -> set[int]:
     """Where tables begin that hold tables or headings: those lay out a page, and have no rows to be read."""
     found: set[int] = set()
     open_tables: list[int] = []
@@ -178,7 +181,7 @@ def _layouts(source: str) -> set[int]:
             found.add(open_tables[-1])
         if is_table:
             open_tables.append(markup.start())
-    return found
+    return found.union(open_tables) if goes_on else found
 
 
 def _reversed_counts(source: str) -> dict[int, int]:

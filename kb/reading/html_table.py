@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from kb.reading.composition import Composition, joint
-from kb.reading.sections import Section
+from kb.reading.sections import Cell, Section
 
 CONTEXT_MOST = 1_000
 """A longer header would take the place of what it explains."""
@@ -106,14 +106,22 @@ class Table:
         written = False
         for column in range(1, max(row) + 1):
             between += _SEPARATOR if column > 1 else ""
-            for words, line, before in row[column].pieces if column in row else ():
-                between += before
-                # Nothing stands between the first words of all and the beginning: empty cells before them go with them.
-                words = words if self._whole else between + words
-                self._whole.add(words, line, cell=(self._row, column), between=between)
+            if column in row and row[column].pieces:
+                self._write_cell(row[column], (self._row, column), between=between)
                 between = ""
                 written = True
         return written
+
+    def _write_cell(self, cell: _Cell, place: Cell, *, between: str) -> None:
+        (first, begin, _before), *following = cell.pieces
+        # Nothing stands between the first words of all and the beginning: empty cells before them go with them.
+        self._whole.add(first if self._whole else between + first, begin, cell=place, between=between)
+        for words, line, before in following:
+            if line == begin:
+                self._whole.go_on(words, between=before)
+            else:
+                self._whole.add(words, line, cell=place, between=before)
+                begin = line
 
 
 def _span(attributes: Mapping[str, str], name: str) -> int:

@@ -58,10 +58,10 @@ def test_prose(tmp_path: Path, source: str, text: str) -> None:
     assert one(tmp_path, source).text == text
 
 
-def test_a_code_span_over_lines_keeps_first_and_last_line(tmp_path: Path) -> None:
+def test_a_code_span_over_lines_stands_on_both(tmp_path: Path) -> None:
     section = one(tmp_path, "see `the\ncode` here")
     assert section.text == "see the code here"
-    assert [mark.unit for mark in section.marks] == [1, 2]
+    assert marked(section) == [(1, "see the"), (2, "code here")]
 
 
 def test_code_keeps_its_lines(tmp_path: Path) -> None:
@@ -79,4 +79,7 @@ def test_a_list_is_one_section(tmp_path: Path) -> None:
 def test_a_table_is_a_line_a_row(tmp_path: Path) -> None:
     section = one(tmp_path, "| a | b |\n|---|---|\n| 1 | x\\|y |\n|   | 3 |\n")
     assert (section.kind, section.text) == ("table", "a | b\n1 | x|y\n | 3")
-    assert [mark.unit for mark in section.marks] == [1, 3, 4]
+    assert section.context == "a | b"
+    assert [(mark.unit, mark.cell) for mark in section.marks] == [
+        (1, (1, 1)), (1, (1, 2)), (3, (2, 1)), (3, (2, 2)), (4, (3, 2)),
+    ]

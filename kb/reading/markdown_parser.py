@@ -1,0 +1,97 @@
+"""The parser of Markdown, taught to say where in a paragraph each piece of it stands."""
+
+from collections.abc import Iterator
+from itertools import count
+from typing import Literal
+
+from markdown_it import MarkdownIt
+from markdown_it.parser_inline import ParserInline
+from markdown_it.rules_inline import StateInline
+from markdown_it.token import Token
+from markdown_it.utils import EnvType
+from mdit_py_plugins.deflist import deflist_plugin
+from mdit_py_plugins.dollarmath import dollarmath_plugin
+from mdit_py_plugins.footnote import footnote_plugin
+
+NESTING_MOST = 100
+"""What is nested deeper is not read: each level takes some of Python's stack."""
+
+_PICTURES_MOST = 8
+"""Pictures within the words for a picture, at most so deep."""
+
+_AT = "at"
+
+
+def parser() -> MarkdownIt:
+    """CommonMark with GitHub's tables and strikethrough, footnotes, definition lists and formulas between dollars.
+
+    It leaves the inside of paragraphs alone: `inside` parses one when its turn comes, so that they are never in memory
+    all together.
+    """
+    made = MarkdownIt()
+    made.inline = _Inline()
+    made.configure("commonmark", {"maxNesting": NESTING_MOST})
+    made.enable(["table", "strikethrough"])
+    made.use(footnote_plugin, inline=False, move_to_end=False)
+    made.use(deflist_plugin)
+    # Without spaces and digits beside the dollars: "$5 and $10" are prices.
+    made.use(
+        dollarmath_plugin, allow_space=False, allow_digits=False, allow_blank_lines=False, double_inline=True
+    )
+    made.core.ruler.disable(["inline", "text_join"])
+    return made
+
+
+def inside(made: MarkdownIt, inline: Token, env: EnvType) -> Iterator[tuple[int, Token]]:
+    """What a paragraph, heading or cell consists of, each piece with the number of the line on which it begins."""
+    line, at = (inline.map or [0, 0])[0] + 1, 0
+    for token in made.inline.parse(inline.content, made, env, []):
+        place = token.meta.get(_AT, at)
+        if place > at:
+            line += inline.content.count("\n", at, place)
+            at = place
+        yield line, token
+
+
+def numbered(written: str, token: Token, first: int) -> Iterator[tuple[int, str]]:
+    """The content of a code span or a formula as it is written, by lines; the parser makes one line of it."""
+    begin = token.meta.get(_AT, 0) + len(token.markup)
+    content = token.content
+    for shift in (0, 1):  # one space at either end is not part of a code span
+        span = written[begin + shift : begin + shift + len(content)]
+        if span.replace("\n", " ") == content.replace("\n", " "):
+            return zip(count(first + written.count("\n", begin, begin + shift)), span.split("\n"), strict=False)
+    return iter(((first, content),))
+
+
+class _Inline(ParserInline):
+    def __init__(self) -> None:
+        super().__init__()
+        self._depth = 0
+
+    def parse(self, src: str, md: MarkdownIt, env: EnvType, tokens: list[Token]) -> list[Token]:
+        if self._depth > _PICTURES_MOST:
+            return [*tokens, Token("text", "", 0, content=src)]
+        self._depth += 1
+        try:
+            state = _State(src, md, env, tokens)
+            self.tokenize(state)
+            for rule in self.ruler2.getRules(""):
+                rule(state)
+        finally:
+            self._depth -= 1
+        return state.tokens
+
+
+class _State(StateInline):
+    """Notes at each token how far the parser is: at its beginning, or, for text, at its end. No text goes over lines."""
+
+    def push(self, ttype: str, tag: str, nesting: Literal[-1, 0, 1]) -> Token:
+        token = super().push(ttype, tag, nesting)
+        token.meta[_AT] = self.pos
+        return token
+
+    def pushPending(self) -> Token:  # noqa: N802  # markdown-it's name
+        token = super().pushPending()
+        token.meta[_AT] = self.pos
+        return token
