@@ -1,16 +1,16 @@
 """Markdown: CommonMark with tables, notes and formulas, as text and not as markup."""
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from markdown_it import MarkdownIt
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
 
 from kb.reading import encoding, front_matter, html_markup, html_names, markdown_parser, text
 from kb.reading.flow import Flow
-from kb.reading.sections import About, Item, Section, Warned
+from kb.reading.sections import About, Item, Warned
 
 VERSION = "2"
 
@@ -21,46 +21,45 @@ _BLOCKS = frozenset(("heading_open", "fence", "code_block", "table_open", "bulle
 def read(path: Path) -> Iterator[Item]:
     """The blocks of a Markdown file. The unit of its marks is the line. Raw HTML is read as a page would show it."""
     matter = front_matter.split(encoding.whole(path))
-    parser = markdown_parser.parser()
-    env: EnvType = {}
-    tokens = parser.parse(matter.rest, env)
-    walk = _Walk(parser, env)
-    title = matter.title or walk.title(tokens)
-    yield About("markdown", VERSION, "line", title=title, metadata=matter.metadata)
-    if any(token.level >= markdown_parser.NESTING_MOST - 1 for token in tokens):
-        yield Warned("nested_too_deep", "Text nested deeper than 50 lists or quotations was left out.")
-    yield from walk.sections(tokens)
+    walk = _Walk(matter.rest)
+    yield About("markdown", VERSION, "line", title=matter.title or walk.title(), metadata=matter.metadata)
+    yield from walk.items()
 
 
 class _Walk:
     """One pass over the blocks: Markdown's own go the way of the HTML elements that they stand for."""
 
-    def __init__(self, parser: MarkdownIt, env: EnvType) -> None:
-        self._parser = parser
-        self._env = env
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._parser = markdown_parser.parser()
+        self._env: EnvType = {}
+        markdown_parser.define(self._parser, source, self._env)
         self._flow = Flow()
 
-    def title(self, tokens: Sequence[Token]) -> str:
+    def title(self) -> str:
         """The words of the first heading."""
-        headings = (position for position, token in enumerate(tokens) if token.type == "heading_open")
-        first = next(headings, None)
-        if first is None:
+        tokens = markdown_parser.blocks(self._parser, self._source, self._env)
+        if not any(token.type == "heading_open" for token in tokens):
             return ""
         flow = Flow()
-        self._inline(flow, tokens[first + 1])
+        self._inline(flow, next(tokens))
         flow.finish()
-        return text.one_line(" ".join(section.text for section in flow.ready))
+        return text.one_line(" ".join(section.text for section in flow.take()))
 
-    def sections(self, tokens: Sequence[Token]) -> Iterator[Section]:
+    def items(self) -> Iterator[Item]:
         """What the blocks say, in order."""
-        for position, token in enumerate(tokens):
+        tokens = _Tokens(markdown_parser.blocks(self._parser, self._source, self._env))
+        told = False
+        for token in tokens:
             if token.type == "html_block":
-                goes_on = _holds_blocks(tokens, position)
+                goes_on = _holds_blocks(token, tokens)
                 yield from html_markup.feed(self._flow, token.content, line=_line(token), goes_on=goes_on)
             else:
                 self._take(token)
-            if self._flow.ready:
-                yield from self._flow.take()
+            if not told and token.level >= markdown_parser.NESTING_MOST - 1:
+                told = True
+                yield Warned("nested_too_deep", "What is nested deeper than 50 lists or quotations was left out.")
+            yield from self._flow.take()
         self._flow.finish()
         yield from self._flow.take()
 
@@ -117,15 +116,32 @@ def _line(token: Token) -> int:
     return token.map[0] + 1 if token.map else 0
 
 
-def _holds_blocks(tokens: Sequence[Token], position: int) -> bool:
+class _Tokens:
+    """Tokens in order, with a look ahead."""
+
+    def __init__(self, tokens: Iterator[Token]) -> None:
+        self._tokens = tokens
+        self._seen: deque[Token] = deque()
+
+    def __iter__(self) -> Iterator[Token]:
+        while self._seen or self.ahead(1):
+            yield self._seen.popleft()
+
+    def ahead(self, count: int) -> list[Token]:
+        """The next ones, at most so many."""
+        self._seen.extend(islice(self._tokens, max(0, count - len(self._seen))))
+        return list(islice(self._seen, count))
+
+
+def _holds_blocks(token: Token, following: _Tokens) -> bool:
     """Whether a raw table goes on behind its HTML block and has Markdown's blocks in its cells: it lays them out."""
-    raw = tokens[position].content.lower()
+    raw = token.content.lower()
     if raw.count("<table") <= raw.count("</table"):
         return False
-    for token in islice(tokens, position + 1, position + _AHEAD):
-        if token.type in _BLOCKS:
+    for one in following.ahead(_AHEAD):
+        if one.type in _BLOCKS:
             return True
-        if token.type == "html_block" and "</table" in token.content.lower():
+        if one.type == "html_block" and "</table" in one.content.lower():
             return False
     return False
 

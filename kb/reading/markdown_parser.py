@@ -1,11 +1,13 @@
 """The parser of Markdown, taught to say where in a paragraph each piece of it stands."""
 
+from collections import deque
 from collections.abc import Iterator
 from itertools import count
 from typing import Literal
 
 from markdown_it import MarkdownIt
 from markdown_it.parser_inline import ParserInline
+from markdown_it.rules_block import StateBlock
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 from markdown_it.utils import EnvType
@@ -20,13 +22,13 @@ _PICTURES_MOST = 8
 """Pictures within the words for a picture, at most so deep."""
 
 _AT = "at"
+_DEFINES = "]:"
 
 
 def parser() -> MarkdownIt:
     """CommonMark with GitHub's tables and strikethrough, footnotes, definition lists and formulas between dollars.
 
-    It leaves the inside of paragraphs alone: `inside` parses one when its turn comes, so that they are never in memory
-    all together.
+    Its own `parse` holds all of a file in memory at once; `blocks` and `inside` take it a piece at a time.
     """
     made = MarkdownIt()
     made.inline = _Inline()
@@ -38,8 +40,27 @@ def parser() -> MarkdownIt:
     made.use(
         dollarmath_plugin, allow_space=False, allow_digits=False, allow_blank_lines=False, double_inline=True
     )
-    made.core.ruler.disable(["inline", "text_join"])
     return made
+
+
+def blocks(made: MarkdownIt, source: str, env: EnvType) -> Iterator[Token]:
+    """The tokens of a file, of one block after the other. What is defined at its end may be used at its beginning:
+    `define` is called before the inside of any is parsed."""
+    state = StateBlock(source, made, env, [])
+    rules = made.block.ruler.getRules("")
+    line = state.skipEmptyLines(0)
+    while line < state.lineMax:
+        state.line = line
+        next(rule for rule in rules if rule(state, line, state.lineMax, False))  # a paragraph is what all else is not
+        yield from state.tokens
+        state.tokens.clear()
+        line = state.skipEmptyLines(state.line)
+
+
+def define(made: MarkdownIt, source: str, env: EnvType) -> None:
+    """Note all that the file defines: the addresses of links, the labels of notes."""
+    if _DEFINES in source:
+        deque(blocks(made, source, env), maxlen=0)
 
 
 def inside(made: MarkdownIt, inline: Token, env: EnvType) -> Iterator[tuple[int, Token]]:
