@@ -114,7 +114,10 @@ def _inspect(file: File, filename: str) -> _Upload:  # type: ignore[type-arg]
     if media_type is None:
         raise Unreadable(
             Reason.UNSUPPORTED_TYPE,
-            _("%(name)s is not a kind of file that can be read here. PDF, Word (.docx), Markdown, text and HTML can.")
+            _(
+                "%(name)s is not a kind of file that can be read here. "
+                "PDF, Word (.docx), Markdown, text, HTML, CSV and source code can."
+            )
             % {"name": name},
         )
     file.seek(0)

@@ -3,6 +3,7 @@
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
+from kb.reading import syntaxes
 from kb.reading.failures import Reason
 
 _KINDS: dict[str, str | Promise] = {
@@ -10,6 +11,9 @@ _KINDS: dict[str, str | Promise] = {
     "text/markdown": "Markdown",
     "text/html": "HTML",
     "text/plain": _("Text"),
+    "text/csv": "CSV",
+    "text/tab-separated-values": "TSV",
+    **{syntax.media_type: syntax.title for syntax in syntaxes.SYNTAXES},
 }
 
 _REASONS: dict[Reason, str | Promise] = {

@@ -10,7 +10,9 @@ import yaml
 
 from kb.reading import text
 
-_BLOCK = re.compile(r"(?P<fence>---|\+\+\+)[ \t]*\n(?P<matter>.*?)^(?:(?P=fence)|\.\.\.)[ \t]*$", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(
+    r"(?P<fence>---|\+\+\+)[ \t]*\n(?P<matter>.*?)^(?:(?P=fence)|\.\.\.)[ \t]*$", re.DOTALL | re.MULTILINE
+)
 _SIZE_MOST = 64 * 1024
 _ENTRIES_MOST = 32
 _ITEMS_MOST = 50

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-_ROMAN = tuple(
-    zip((1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1), "m cm d cd c xc l xl x ix v iv i".split(), strict=True)
-)
+_ROMAN = {
+    "m": 1000, "cm": 900, "d": 500, "cd": 400, "c": 100, "xc": 90, "l": 50, "xl": 40, "x": 10, "ix": 9, "v": 5,
+    "iv": 4, "i": 1,
+}  # fmt: skip
 _ROMAN_MOST = 3_999
 
 
@@ -56,7 +57,7 @@ def _roman(number: int) -> str:
     if not 1 <= number <= _ROMAN_MOST:
         return str(number)
     numeral = ""
-    for value, letters in _ROMAN:
+    for letters, value in _ROMAN.items():
         count, number = divmod(number, value)
         numeral += letters * count
     return numeral

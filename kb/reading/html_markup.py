@@ -90,14 +90,12 @@ class _Walk:
     def step(self) -> bool:
         """Take the next tag, with the text before it. False at the end."""
         source, begin = self._source, self._at
-        at = source.find("<", begin)
-        while at >= 0 and (found := _MARKUP.match(source, at)) is None:
-            at = source.find("<", at + 1)
-        if at < 0:
-            self._text(source[begin:])
-            self._at = len(source)
-            return False
+        found = _MARKUP.search(source, begin)
+        at = found.start() if found else len(source)
         self._text(source[begin:at])
+        if found is None:
+            self._at = at
+            return False
         self._at = found.end()
         line = self._line
         self._line += source.count("\n", at, self._at)

@@ -37,9 +37,7 @@ def parser() -> MarkdownIt:
     made.use(footnote_plugin, inline=False, move_to_end=False)
     made.use(deflist_plugin)
     # Without spaces and digits beside the dollars: "$5 and $10" are prices.
-    made.use(
-        dollarmath_plugin, allow_space=False, allow_digits=False, allow_blank_lines=False, double_inline=True
-    )
+    made.use(dollarmath_plugin, allow_space=False, allow_digits=False, allow_blank_lines=False, double_inline=True)
     return made
 
 
@@ -105,7 +103,7 @@ class _Inline(ParserInline):
 
 
 class _State(StateInline):
-    """Notes at each token how far the parser is: at its beginning, or, for text, at its end. No text goes over lines."""
+    """Notes at each token where it stands: its beginning, or, of text, which never goes over lines, its end."""
 
     def push(self, ttype: str, tag: str, nesting: Literal[-1, 0, 1]) -> Token:
         token = super().push(ttype, tag, nesting)

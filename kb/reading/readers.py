@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kb.reading import html, markdown, pdf, plain, sniffing, word
+from kb.reading import delimited, html, markdown, pdf, plain, sniffing, source, syntaxes, word
 from kb.reading.options import Options
 from kb.reading.sections import Item
 
@@ -12,6 +12,8 @@ _READERS: dict[str, Callable[[Path], Iterator[Item]]] = {
     sniffing.MARKDOWN: markdown.read,
     sniffing.PLAIN: plain.read,
     sniffing.HTML: html.read,
+    sniffing.CSV: delimited.read,
+    sniffing.TSV: delimited.read,
 }
 
 
@@ -22,4 +24,6 @@ def read(path: Path, media_type: str, options: Options) -> Iterator[Item]:
     """
     if media_type == sniffing.PDF:
         return pdf.read(path, options)
+    if media_type in syntaxes.BY_MEDIA_TYPE:
+        return source.read(path, media_type)
     return _READERS[media_type](path)

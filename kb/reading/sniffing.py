@@ -4,7 +4,7 @@ import mmap
 from collections import deque
 from pathlib import Path, PurePosixPath
 
-from kb.reading import encoding
+from kb.reading import encoding, syntaxes
 from kb.reading.failures import Reason, Unreadable
 
 PDF = "application/pdf"
@@ -12,6 +12,8 @@ WORD = "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
 MARKDOWN = "text/markdown"
 PLAIN = "text/plain"
 HTML = "text/html"
+CSV = "text/csv"
+TSV = "text/tab-separated-values"
 
 _EXTENSIONS = {
     ".pdf": PDF,
@@ -21,8 +23,20 @@ _EXTENSIONS = {
     ".txt": PLAIN,
     ".html": HTML,
     ".htm": HTML,
+    ".csv": CSV,
+    ".tsv": TSV,
+    **syntaxes.EXTENSIONS,
 }
-_NAMES = {PDF: "a PDF", WORD: "a Word document (.docx)", MARKDOWN: "Markdown", PLAIN: "plain text", HTML: "HTML"}
+_NAMES = {
+    PDF: "a PDF",
+    WORD: "a Word document (.docx)",
+    MARKDOWN: "Markdown",
+    PLAIN: "plain text",
+    HTML: "HTML",
+    CSV: "a table in CSV",
+    TSV: "a table in TSV",
+    **{syntax.media_type: f"source code in {syntax.title}" for syntax in syntaxes.SYNTAXES},
+}
 
 _RICH_TEXT = "a Rich Text file (.rtf)"
 _WRITTEN_AS_TEXT = (_NAMES[PDF], _RICH_TEXT)
@@ -54,6 +68,11 @@ _ZIP_CONTENTS = (
     (b"mimetypeapplication/epub", "an EPUB book"),
     (b"mimetypeapplication/vnd.oasis.opendocument", "an OpenDocument file (.odt, .ods, .odp)"),
 )
+
+
+def extensions() -> tuple[str, ...]:
+    """What the names of files that can be read end in."""
+    return tuple(_EXTENSIONS)
 
 
 def supported(filename: str) -> str | None:

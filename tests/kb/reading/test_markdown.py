@@ -81,5 +81,9 @@ def test_a_table_is_a_line_a_row(tmp_path: Path) -> None:
     assert (section.kind, section.text) == ("table", "a | b\n1 | x|y\n | 3")
     assert section.context == "a | b"
     assert [(mark.unit, mark.cell) for mark in section.marks] == [
-        (1, (1, 1)), (1, (1, 2)), (3, (2, 1)), (3, (2, 2)), (4, (3, 2)),
+        (1, (1, 1)),
+        (1, (1, 2)),
+        (3, (2, 1)),
+        (3, (2, 2)),
+        (4, (3, 2)),
     ]
