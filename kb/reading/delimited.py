@@ -2,14 +2,17 @@
 
 import csv
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from kb.reading import encoding, text
 from kb.reading.composition import Composition
 from kb.reading.sections import About, Item, Section
+
+if TYPE_CHECKING:
+    import _csv
 
 VERSION = "1"
 
@@ -18,6 +21,7 @@ _LOOKED_AT = 20
 _CONTEXT_MOST = 1_000
 """A longer header would take the place of what it explains."""
 
+_QUOTED = re.compile('"[^"]*"')
 _NUMBER = re.compile(r"[-+]?[\d.,:/ %€$£¥-]+")
 
 Row = tuple[int, list[str]]
@@ -35,15 +39,17 @@ def read(path: Path) -> Iterator[Item]:
 def _rows(source: str) -> list[Row]:
     lines = source.split("\n")
     separator = _separator(lines[:_LOOKED_AT])
+    reader = csv.reader((line + "\n" for line in lines), delimiter=separator)
     try:
-        return list(_read(lines, separator))
-    except csv.Error:  # a quotation mark that nothing closes: no field is that long
-        return list(_read(lines, separator, quoting=csv.QUOTE_NONE))
+        return list(_filled(_numbered(reader)))
+    except csv.Error:  # a quotation mark that nothing closes: no cell is that long
+        return list(_filled(enumerate((line.split(separator) for line in lines), start=1)))
 
 
-def _separator(lines: list[str]) -> str:
-    """The separator that most lines have as often as the first has."""
-    counts = {one: [line.count(one) for line in lines if line.strip()] for one in _SEPARATORS}
+def _separator(lines: Sequence[str]) -> str:
+    """The separator that most lines have as often as the first has, quotations aside."""
+    bare = [line for line in _QUOTED.sub("", "\n".join(lines)).split("\n") if line.strip()]
+    counts = {one: [line.count(one) for line in bare] for one in _SEPARATORS}
     return max(_SEPARATORS, key=lambda one: (_agreeing(counts[one]), sum(counts[one])))
 
 
@@ -51,16 +57,21 @@ def _agreeing(counts: list[int]) -> int:
     return counts.count(counts[0]) if counts and counts[0] else 0
 
 
-def _read(lines: list[str], separator: str, *, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL) -> Iterator[Row]:
-    reader = csv.reader((line + "\n" for line in lines), delimiter=separator, quoting=quoting)
+def _numbered(reader: "_csv.Reader") -> Iterator[Row]:
     line = 1
-    for row in reader:
+    for cells in reader:
+        yield line, cells
+        line = reader.line_num + 1
+
+
+def _filled(rows: Iterable[Row]) -> Iterator[Row]:
+    """The rows in which something stands, without the empty cells at their ends."""
+    for line, row in rows:
         cells = [text.one_line(cell) for cell in row]
         while cells and not cells[-1]:
             cells.pop()
         if cells:
             yield line, cells
-        line = reader.line_num + 1
 
 
 def _section(rows: list[Row]) -> Section | None:

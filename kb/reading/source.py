@@ -19,6 +19,10 @@ _LONG = 60
 _PARSED_MOST = 5_000_000
 """A longer file was written by a program: it is cut at blank lines."""
 
+_BLOCK = 4_096
+_READ_AGAIN_MOST = 64
+"""How many times over a parser may ask for a source: twice is usual."""
+
 _DEPTH_MOST = 8
 _NAME_MOST = 100
 _LEADS = ("comment", "attribute", "decorator", "annotation")
@@ -73,14 +77,39 @@ def _blocks(lines: Sequence[str], span: _Span) -> Iterator[_Span]:
 
 
 def _spans(source: str, count: int, syntax: Syntax) -> Iterator[_Span]:
+    whole = _Span(0, count, (), is_between=True)
+    tree = _parsed(source.encode(), syntax) if syntax.grammar[0] and len(source) <= _PARSED_MOST else None
+    if tree is None:
+        yield whole
+    else:
+        yield from _Cutter(syntax).cut(tree.root_node, whole, depth=0)
+
+
+def _parsed(source: bytes, syntax: Syntax) -> tree_sitter.Tree | None:
+    """The tree of a source; None when finding it takes far more than reading it once.
+
+    Some grammars take for ever over what is not their language. How much of the source the parser asked for is the same
+    each time; how long it took is not.
+    """
     module, function = syntax.grammar
-    if not module or len(source) > _PARSED_MOST:
-        yield _Span(0, count, (), is_between=True)
-        return
     # Each language's grammar is a library of its own: only the one that is needed is loaded.
     language = tree_sitter.Language(getattr(importlib.import_module(module), function)())
-    tree = tree_sitter.Parser(language).parse(source.encode())
-    yield from _Cutter(syntax).cut(tree.root_node, _Span(0, count, (), is_between=True), depth=0)
+    left = _READ_AGAIN_MOST * (len(source) + _BLOCK)
+
+    def read(offset: int, _point: tree_sitter.Point) -> bytes:
+        nonlocal left
+        block = source[offset : offset + _BLOCK] if left > 0 else b""
+        left -= len(block)
+        return block
+
+    def is_too_much(_offset: int, _has_error: bool) -> bool:
+        return left <= 0
+
+    try:
+        tree = tree_sitter.Parser(language).parse(read, progress_callback=is_too_much)
+    except ValueError:
+        return None
+    return tree if left > 0 else None
 
 
 class _Cutter:
