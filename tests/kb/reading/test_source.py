@@ -75,7 +75,7 @@ DEFINITIONS = [
     ("a.go", "// d\nfunc (l *Led[T]) Close() {\n}\nfunc F() {\n}\ntype T struct {\n}", ["Led.Close", "F", "T"]),
     ("a.js", "export class A {\n}\nconst f = () => {\n}\nasync function g() {\n}\nconst x = {\n}", ["A", "f", "g", ""]),
     ("a.jsx", "function A() {\n return <b/>;\n}", ["A"]),
-    ("a.ts", "namespace N {\n}\nexport interface I {\n}\n@D()\nabstract class C<T> {\n}\nenum E {\n}", 
+    ("a.ts", "namespace N {\n}\nexport interface I {\n}\n@D()\nabstract class C<T> {\n}\nenum E {\n}",
      ["N", "I", "C", "E"]),
     ("a.tsx", "export const A = () => {\n return <b/>;\n}", ["A"]),
     ("a.c", "#ifdef X\nstatic char *f(int a)\n{\n}\n#endif\nstruct s {\n};\ntypedef struct {\n} t;",
