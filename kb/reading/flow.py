@@ -73,6 +73,7 @@ class Flow:
         self._contents: list[int] = []
         self._syntaxes: list[tuple[int, str]] = []
         self._heading: tuple[int, int] | None = None  # place, level
+        self._permalink = -1  # the place of a link in a heading to the heading itself
         self._caption = -1
         self._lists: list[tuple[int, html_lists.List]] = []
         self._table: tuple[int, Table] | None = None
@@ -90,7 +91,7 @@ class Flow:
         """An element begins (and ends, if it is one that has no end)."""
         self._close(self._stack.ended_by_start(name))
         if name in html_names.EMPTY:
-            if self._unshown < 0:
+            if self._unshown < 0 and not html_names.is_unshown(name, attributes):
                 self._place(name, attributes, line)
             return
         part = html_names.landmark(name, attributes)
@@ -106,6 +107,8 @@ class Flow:
             return
         if attributes and (syntax := html_names.syntax(attributes)):
             self._note_syntax(place, syntax)
+        if name == "a" and self._heading is not None and attributes.get("href", "").startswith("#"):
+            self._permalink = place
         self._open(name, attributes, place)
 
     def end(self, name: str) -> None:
@@ -123,7 +126,7 @@ class Flow:
         shown = collapsed.strip(" ")
         if collapsed[:1] == " " and not self._gap:
             self._gap = " "
-        if not shown:
+        if not shown or (self._permalink >= 0 and not any(map(str.isalnum, shown))):  # "#", "¶"
             return
         if self._cell >= 0 and self._table is not None:
             self._table[1].add(shown, line, gap=self._gap)
@@ -281,6 +284,8 @@ class Flow:
                 self._contents.pop()
             if self._syntaxes and self._syntaxes[-1][0] == top:
                 self._syntaxes.pop()
+            if self._permalink == top:
+                self._permalink = -1
             if self._unshown == top:
                 self._unshown, self._is_furniture = -1, False
             elif self._unshown < 0 and name in html_names.BLOCKS:
