@@ -4,7 +4,7 @@ HTML and Markdown both end here: a raw HTML table in a Markdown file is the tabl
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from kb.reading import html_lists, html_names, verbatim
 from kb.reading.composition import Composition, joint
@@ -25,16 +25,12 @@ _NEAR = 4
 
 
 class _Code:
-    """An element that keeps its line breaks: its lines, each with the number of the one it begins on."""
+    """An element that keeps its line breaks."""
 
     def __init__(self, syntax: str) -> None:
         self.syntax = syntax
-        self._lines: list[tuple[int, list[str]]] = []
+        self.lines: list[list[tuple[int, str]]] = []
         self._ended = True  # the last line: what comes begins another
-
-    @property
-    def lines(self) -> Iterator[tuple[int, str]]:
-        return ((number, "".join(pieces)) for number, pieces in self._lines)
 
     def add(self, words: str, line: int) -> None:
         """Text; its line breaks, if any, are none of the source."""
@@ -42,21 +38,21 @@ class _Code:
             if position:
                 self.end_line()
             if self._ended:
-                self._begin_line(line)
-            self._lines[-1][1].append(piece)
+                self._begin_line()
+            self.lines[-1].append((line, piece))
 
     def end_line(self) -> None:
         """A line break."""
         if self._ended:
-            self._begin_line(0)
+            self._begin_line()
         self._ended = True
 
     def begin_block(self) -> None:
         """Inside code a block is a line."""
         self._ended = True
 
-    def _begin_line(self, number: int) -> None:
-        self._lines.append((number, []))
+    def _begin_line(self) -> None:
+        self.lines.append([])
         self._ended = False
 
 
@@ -156,7 +152,7 @@ class Flow:
         self._close(self._stack.ended_by_start("pre"))
         if self._unshown < 0:
             self._flush()
-            self._keep(verbatim.section(lines, self._headings.path, syntax=syntax))
+            self._keep(verbatim.section(([line] for line in lines), self._headings.path, syntax=syntax))
 
     def finish(self) -> None:
         """Nothing more comes."""

@@ -88,28 +88,34 @@ class _Walk:
 
     def _inline(self, flow: Flow, inline: Token) -> None:
         """The inside of a paragraph, heading or cell."""
-        pieces = list(markdown_parser.inside(self._parser, inline, self._env))
-        ended = {name for _line, token in pieces for name in _ended_by(token)}
-        for line, token in pieces:
-            match token.type:
-                case "text" | "text_special":
-                    flow.text(token.content, line)
-                case "softbreak":
-                    flow.end_line()
-                case "hardbreak":
-                    flow.start("br", {}, line)
-                case "code_inline":
-                    _lines(flow, markdown_parser.numbered(inline.content, token, line))
-                case "math_inline" | "math_inline_double":
-                    flow.text(token.markup, line)
-                    last = _lines(flow, markdown_parser.numbered(inline.content, token, line))
-                    flow.text(token.markup, last)
-                case "html_inline":
-                    _raw(flow, token.content, line, ended)
-                case "image":
-                    flow.start("img", {"alt": _words(token.children or ())}, line)
-                case "footnote_ref":
-                    flow.text(f"[{token.meta['label']}]", line)
+        _pieces(flow, inline.content, markdown_parser.inside(self._parser, inline, self._env), _line(inline))
+
+
+def _pieces(flow: Flow, written: str, tokens: Sequence[Token], first: int) -> None:
+    """Let the flow have what is written from this line on."""
+    ended = {name for token in tokens for name in _ended_by(token)}
+    for line, token in markdown_parser.placed(written, tokens, first):
+        match token.type:
+            case "text" | "text_special":
+                flow.text(token.content, line)
+            case "softbreak":
+                flow.end_line()
+            case "hardbreak":
+                flow.start("br", {}, line)
+            case "code_inline":
+                _lines(flow, markdown_parser.numbered(written, token, line))
+            case "math_inline" | "math_inline_double":
+                flow.text(token.markup, line)
+                last = _lines(flow, markdown_parser.numbered(written, token, line))
+                flow.text(token.markup, last)
+            case "html_inline":
+                _raw(flow, token.content, line, ended)
+            case "image":  # its words stand where it does, apart from those around it
+                flow.text(" ", line)
+                _pieces(flow, token.content, token.children or (), line)
+                flow.text(" ", line)
+            case "footnote_ref":
+                flow.text(f"[{token.meta['label']}]", line)
 
 
 def _line(token: Token) -> int:
@@ -173,12 +179,3 @@ def _raw(flow: Flow, written: str, line: int, ended: set[str]) -> None:
         html_markup.tag(flow, written, line)
     elif name not in html_names.KNOWN:
         flow.text(written.replace("\n", " "), line)
-
-
-def _words(tokens: Sequence[Token]) -> str:
-    """The words for a picture."""
-    pieces = []
-    for token in tokens:
-        pieces.append(" " if token.type in ("softbreak", "hardbreak") else token.content if not token.children else "")
-        pieces.append(_words(token.children or ()))
-    return "".join(pieces)

@@ -1,7 +1,7 @@
 """The parser of Markdown, taught to say where in a paragraph each piece of it stands."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import count
 from typing import Literal
 
@@ -61,13 +61,18 @@ def define(made: MarkdownIt, source: str, env: EnvType) -> None:
         deque(blocks(made, source, env), maxlen=0)
 
 
-def inside(made: MarkdownIt, inline: Token, env: EnvType) -> Iterator[tuple[int, Token]]:
-    """What a paragraph, heading or cell consists of, each piece with the number of the line on which it begins."""
-    line, at = (inline.map or [0, 0])[0] + 1, 0
-    for token in made.inline.parse(inline.content, made, env, []):
+def inside(made: MarkdownIt, inline: Token, env: EnvType) -> list[Token]:
+    """What a paragraph, heading or cell consists of."""
+    return made.inline.parse(inline.content, made, env, [])
+
+
+def placed(written: str, tokens: Iterable[Token], line: int) -> Iterator[tuple[int, Token]]:
+    """The tokens of what is written from this line on, each with the number of the line on which it begins."""
+    at = 0
+    for token in tokens:
         place = token.meta.get(_AT, at)
         if place > at:
-            line += inline.content.count("\n", at, place)
+            line += written.count("\n", at, place)
             at = place
         yield line, token
 
@@ -90,7 +95,8 @@ class _Inline(ParserInline):
 
     def parse(self, src: str, md: MarkdownIt, env: EnvType, tokens: list[Token]) -> list[Token]:
         if self._depth > _PICTURES_MOST:
-            return [*tokens, Token("text", "", 0, content=src)]
+            tokens.append(Token("text", "", 0, content=src))
+            return tokens
         self._depth += 1
         try:
             state = _State(src, md, env, tokens)

@@ -63,7 +63,7 @@ class _Span:
 
 def _section(lines: Sequence[str], span: _Span, syntax: Syntax) -> Section | None:
     numbered = enumerate(lines[span.first : span.after], start=span.first + 1)
-    return verbatim.section(numbered, span.path, syntax=syntax.name)
+    return verbatim.section(([line] for line in numbered), span.path, syntax=syntax.name)
 
 
 def _blocks(lines: Sequence[str], span: _Span) -> Iterator[_Span]:

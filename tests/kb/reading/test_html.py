@@ -240,6 +240,18 @@ def test_code_keeps_its_lines(tmp_path: Path) -> None:
     assert marked(section) == [(2, "  a <b>b  "), (5, "\tc"), (5, "d"), (5, "e"), (5, "f"), (5, "g")]
 
 
+def test_markup_may_spread_a_line_of_code_over_several(tmp_path: Path) -> None:
+    section = one(tmp_path, "<pre>a<!--\n--> b<i\n> </i></pre>")
+    assert section.text == "a b "
+    assert marked(section) == [(1, "a"), (2, " b"), (3, " ")]
+
+
+def test_pieces_of_code_that_combine_are_one(tmp_path: Path) -> None:
+    section = one(tmp_path, "<pre>x\ne<i\n>&#x301;</i></pre>")
+    assert section.text == "x\né"
+    assert marked(section) == [(1, "x"), (2, "é")]
+
+
 def test_lines_are_those_of_an_editor(tmp_path: Path) -> None:
     path = tmp_path / "a.html"
     path.write_bytes("<!--\r\n-->a\r<b\r\n\r\n>b</b>\f\x0b\u2028c\n<img\nsrc=x\nalt=d>".encode())
@@ -301,7 +313,7 @@ SOUP = st.lists(
     st.one_of(
         st.sampled_from(TAGS).map("<{}>".format),
         st.sampled_from(TAGS).map("</{}>".format),
-        st.sampled_from(("\n", " ", "<br>", "<!--\n-->", "<i\n>", "<hr>")),
+        st.sampled_from(("\n", " ", "<br>", "<!--\n-->", "<i\n>", "<hr>", "e<i>&#x301;", "&#13;", "&nbsp;")),
         st.just("w"),
     ),
     max_size=60,
