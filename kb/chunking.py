@@ -12,7 +12,7 @@ from kb import boundaries, language, packing
 from kb.context import Contexts, encoded_text
 from kb.packing import Group
 from kb.reading.assembly import Reading, Stretch
-from kb.reading.sections import Kind, Mark
+from kb.reading.sections import Kind, Mark, Unit
 
 _AT_ONCE = 256
 """Passages whose tokens are counted together."""

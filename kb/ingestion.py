@@ -124,7 +124,7 @@ def _inspect(file: File, filename: str) -> _Upload:  # type: ignore[type-arg]
             Reason.UNSUPPORTED_TYPE,
             _(
                 "%(name)s is not a kind of file that can be read here. PDF, Word (.docx), PowerPoint (.pptx), "
-                "Excel (.xlsx), OpenDocument, EPUB, Markdown, text and HTML can."
+                "Excel (.xlsx), OpenDocument, EPUB, Markdown, text, HTML, CSV and source code can."
             )
             % {"name": name},
         )

@@ -8,7 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from kb.reading import sniffing
+from kb.reading import sniffing, syntaxes
 from kb.reading.failures import Reason
 
 _KINDS: dict[str, str | Promise] = {
@@ -23,6 +23,9 @@ _KINDS: dict[str, str | Promise] = {
     sniffing.MARKDOWN: "Markdown",
     sniffing.HTML: "HTML",
     sniffing.PLAIN: _("Text"),
+    sniffing.CSV: "CSV",
+    sniffing.TSV: "TSV",
+    **{syntax.media_type: syntax.title for syntax in syntaxes.SYNTAXES},
 }
 
 _REASONS: dict[Reason, str | Promise] = {
@@ -57,7 +60,9 @@ _RECOGNISE = _(
 
 _REASON_REMEDIES: dict[Reason, str | Promise] = {
     Reason.TOO_LARGE: _SPLIT,
-    Reason.UNSUPPORTED_TYPE: _("Save it as PDF, Word (.docx), Markdown, text or HTML, and upload that."),
+    Reason.UNSUPPORTED_TYPE: _(
+        "Save it as one of the kinds that can be read, PDF or Word (.docx) for example, and upload that."
+    ),
     Reason.TYPE_MISMATCH: _SAVE_AGAIN,
     Reason.TOO_MANY_PAGES: _SPLIT,
     Reason.TIMEOUT: _LIGHTEN,

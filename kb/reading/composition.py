@@ -1,6 +1,7 @@
 """A section's text put together from pieces, each of which knows where it stands."""
 
 import unicodedata
+from dataclasses import replace
 
 import regex
 
@@ -56,6 +57,14 @@ class Composition:
             self._append(_kept_apart(self.ends, between, piece))
         self._marks.append(Mark(self._length, self._length + len(piece), unit, box, cell))
         self._append(piece)
+
+    def go_on(self, piece: str, *, between: str = "") -> None:
+        """Append a piece that stands where the one before it does: one mark is for both."""
+        piece = text.clean(piece)
+        if piece:
+            self._append(_kept_apart(self.ends, between, piece))
+            self._append(piece)
+            self._marks[-1] = replace(self._marks[-1], end=self._length)
 
     def section(self, kind: Kind, path: tuple[str, ...] = (), *, context: str = "") -> Section:
         """The whole of it."""

@@ -1,172 +1,181 @@
-"""Markdown: CommonMark with tables, as text and not as markup."""
+"""Markdown: CommonMark with tables, notes and formulas, as text and not as markup."""
 
-import re
-from collections.abc import Iterator
-from html import unescape
+from collections import deque
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 
-from markdown_it import MarkdownIt
-from markdown_it.tree import SyntaxTreeNode
-from mdit_py_plugins.front_matter import front_matter_plugin
+from markdown_it.token import Token
+from markdown_it.utils import EnvType
 
-from kb.reading import encoding, text
-from kb.reading.composition import Composition, joint
-from kb.reading.headings import Headings
-from kb.reading.sections import About, Item, Kind, Section
+from kb.reading import encoding, front_matter, html_markup, html_names, markdown_parser, text
+from kb.reading.flow import Flow
+from kb.reading.sections import About, Item, Warned
 
-VERSION = "1"
+VERSION = "2"
+
+_AHEAD = 200
+_BLOCKS = frozenset(("heading_open", "fence", "code_block", "table_open", "bullet_list_open", "ordered_list_open"))
 
 
 def read(path: Path) -> Iterator[Item]:
-    """The blocks of a Markdown file. Front matter and raw HTML tags are left out; the text between tags stays."""
-    source = text.clean("".join(encoding.pieces(path)))
-    root = SyntaxTreeNode(_parser().parse(source))
-    yield About("markdown", VERSION, "line", title=_title_of(root))
-    yield from _blocks(root, Headings())
+    """The blocks of a Markdown file. The unit of its marks is the line. Raw HTML is read as a page would show it."""
+    matter = front_matter.split(encoding.whole(path))
+    walk = _Walk(matter.rest)
+    yield About("markdown", VERSION, "line", title=matter.title or walk.title(), metadata=matter.metadata)
+    yield from walk.items()
 
 
-def _parser() -> MarkdownIt:
-    return MarkdownIt("commonmark").enable("table").use(front_matter_plugin)
+class _Walk:
+    """One pass over the blocks: Markdown's own go the way of the HTML elements that they stand for."""
 
+    def __init__(self, source: str) -> None:
+        self._source = source
+        self._parser = markdown_parser.parser()
+        self._env: EnvType = {}
+        markdown_parser.define(self._parser, source, self._env)
+        self._flow = Flow()
 
-def _title_of(root: SyntaxTreeNode) -> str:
-    for node in root.children:
-        if node.type == "heading":
-            return text.one_line("".join(_words(node.children[0])).replace(_LINE_END, " "))
-    return ""
+    def title(self) -> str:
+        """The words of the first heading."""
+        tokens = markdown_parser.blocks(self._parser, self._source, self._env)
+        if not any(token.type == "heading_open" for token in tokens):
+            return ""
+        flow = Flow()
+        self._inline(flow, next(tokens))
+        flow.finish()
+        return text.one_line(" ".join(section.text for section in flow.take()))
 
+    def items(self) -> Iterator[Item]:
+        """What the blocks say, in order."""
+        tokens = _Tokens(markdown_parser.blocks(self._parser, self._source, self._env))
+        told = False
+        for token in tokens:
+            if token.type == "html_block":
+                goes_on = _holds_blocks(token, tokens)
+                yield from html_markup.feed(self._flow, token.content, line=_line(token), goes_on=goes_on)
+            else:
+                self._take(token)
+            if not told and token.level >= markdown_parser.NESTING_MOST - 1:
+                told = True
+                yield Warned("nested_too_deep", "What is nested deeper than 50 lists or quotations was left out.")
+            yield from self._flow.take()
+        self._flow.finish()
+        yield from self._flow.take()
 
-def _blocks(parent: SyntaxTreeNode, headings: Headings) -> Iterator[Section]:
-    for node in parent.children:
-        match node.type:
-            case "heading":
-                yield from _heading(node, headings)
-            case "blockquote":
-                yield from _blocks(node, headings)
-            case kind if kind in _KINDS:
-                yield from _block(node, headings.path)
-
-
-def _heading(node: SyntaxTreeNode, headings: Headings) -> Iterator[Section]:
-    whole = Composition()
-    _add_inline(whole, node.children[0])
-    if whole:
-        path = headings.enter(int(node.tag[1:]), whole.section("heading").text)
-        yield whole.section("heading", path)
-
-
-def _block(node: SyntaxTreeNode, path: tuple[str, ...]) -> Iterator[Section]:
-    whole = Composition()
-    _add(whole, node)
-    if whole:
-        yield whole.section(_KINDS[node.type], path)
-
-
-_KINDS: dict[str, Kind] = {
-    "paragraph": "prose",
-    "html_block": "prose",
-    "fence": "code",
-    "code_block": "code",
-    "bullet_list": "list",
-    "ordered_list": "list",
-    "table": "table",
-}
-
-
-def _add(whole: Composition, node: SyntaxTreeNode, *, indent: str = "", lead: str = "") -> None:
-    """Append a block on lines of its own; `lead` (a list item's number) begins its first line."""
-    match node.type:
-        case "paragraph" | "heading":
-            _add_inline(whole, node.children[0], lead=lead or indent)
-        case "fence" | "code_block":
-            _add_code(whole, node, indent=indent)
-        case "bullet_list" | "ordered_list":
-            _add_list(whole, node, indent=indent)
-        case "table":
-            _add_table(whole, node)
-        case "html_block":
-            _add_html(whole, node)
-        case "blockquote":
-            for child in node.children:
-                _add(whole, child, indent=indent)
-
-
-def _add_inline(whole: Composition, inline: SyntaxTreeNode, *, lead: str = "") -> None:
-    between = "\n"
-    for number, line in _numbered_lines(inline):
-        words = line.strip()
-        if words:
-            whole.add(lead + words, number, between=between or joint(whole.ends, words[0]))
-            lead = ""
-            between = "\n" if line.endswith("\n") else ""
-
-
-def _numbered_lines(inline: SyntaxTreeNode) -> Iterator[tuple[int, str]]:
-    """The text of each source line, with its number from 1; one that a hard break ends keeps its \\n."""
-    first, after = inline.map or (0, 0)
-    lines = "".join(_words(inline)).split(_LINE_END)
-    if len(lines) == after - first:
-        yield from enumerate(lines, start=first + 1)
-        return
-    # A code span or a link that goes over lines hides their ends: only the first and the last line are sure.
-    head, _space, tail = " ".join(lines).replace("\n ", "\n").rpartition(" ")
-    yield first + 1, head
-    yield after, tail
-
-
-_LINE_END = "\0"  # in clean text there is none
-
-
-def _words(parent: SyntaxTreeNode) -> Iterator[str]:
-    for node in parent.children:
-        match node.type:
-            case "text" | "code_inline":
-                yield node.content
-            case "softbreak":
-                yield _LINE_END
-            case "hardbreak":
-                yield "\n" + _LINE_END
+    def _take(self, token: Token) -> None:
+        flow = self._flow
+        match token.type:
+            case "inline":
+                self._inline(flow, token)
+            case "fence":
+                syntax = html_names.named_syntax(token.info)
+                flow.code(enumerate(token.content.split("\n"), start=_line(token) + 1), syntax=syntax)
+            case "code_block":
+                flow.code(enumerate(token.content.split("\n"), start=_line(token)), syntax="")
+            case "math_block" | "math_block_label":
+                flow.code(enumerate(token.content.split("\n"), start=_line(token)), syntax="latex")
+            case "footnote_reference_open":
+                flow.start("div", {}, 0)
+                flow.lead(f"[{token.meta['label']}] ")
+            case "footnote_reference_close":
+                flow.lead("")
+                flow.end("div")
+            case _ if token.nesting < 0:
+                flow.end(token.tag)
             case _:
-                yield from _words(node)
+                flow.start(token.tag, {name: str(value) for name, value in token.attrs.items()}, _line(token))
+
+    def _inline(self, flow: Flow, inline: Token) -> None:
+        """The inside of a paragraph, heading or cell."""
+        _pieces(flow, inline.content, markdown_parser.inside(self._parser, inline, self._env), _line(inline))
 
 
-def _add_code(whole: Composition, node: SyntaxTreeNode, *, indent: str) -> None:
-    first = (node.map or (0, 0))[0] + (2 if node.type == "fence" else 1)
-    between = "\n"
-    for number, line in enumerate(node.content.split("\n"), start=first):
-        if line.strip():
-            whole.add(indent + line.rstrip(), number, between=between)
-            between = ""
-        between += "\n"
+def _pieces(flow: Flow, written: str, tokens: Sequence[Token], first: int) -> None:
+    """Let the flow have what is written from this line on."""
+    ended = {name for token in tokens for name in _ended_by(token)}
+    for line, token in markdown_parser.placed(written, tokens, first):
+        match token.type:
+            case "text" | "text_special":
+                flow.text(token.content, line)
+            case "softbreak":
+                flow.end_line()
+            case "hardbreak":
+                flow.start("br", {}, line)
+            case "code_inline":
+                _lines(flow, markdown_parser.numbered(written, token, line))
+            case "math_inline" | "math_inline_double":
+                flow.text(token.markup, line)
+                last = _lines(flow, markdown_parser.numbered(written, token, line))
+                flow.text(token.markup, last)
+            case "html_inline":
+                _raw(flow, token.content, line, ended)
+            case "image":  # its words stand where it does, apart from those around it
+                flow.text(" ", line)
+                _pieces(flow, token.content, token.children or (), line)
+                flow.text(" ", line)
+            case "footnote_ref":
+                flow.text(f"[{token.meta['label']}]", line)
 
 
-def _add_list(whole: Composition, node: SyntaxTreeNode, *, indent: str) -> None:
-    number = int(node.attrs.get("start", 1))
-    for item in node.children:
-        marker = f"{indent}{number}. " if node.type == "ordered_list" else f"{indent}- "
-        number += 1
-        for position, child in enumerate(item.children):
-            _add(whole, child, indent=indent + "  ", lead=marker if position == 0 else "")
+def _line(token: Token) -> int:
+    return token.map[0] + 1 if token.map else 0
 
 
-def _add_table(whole: Composition, node: SyntaxTreeNode) -> None:
-    for row in (row for part in node.children for row in part.children):
-        cells = ["".join(_words(cell.children[0])).strip() for cell in row.children]
-        whole.add(" | ".join(cells), (row.map or (0, 0))[0] + 1, between="\n")
+class _Tokens:
+    """Tokens in order, with a look ahead."""
+
+    def __init__(self, tokens: Iterator[Token]) -> None:
+        self._tokens = tokens
+        self._seen: deque[Token] = deque()
+
+    def __iter__(self) -> Iterator[Token]:
+        while self._seen or self.ahead(1):
+            yield self._seen.popleft()
+
+    def ahead(self, count: int) -> list[Token]:
+        """The next ones, at most so many."""
+        self._seen.extend(islice(self._tokens, max(0, count - len(self._seen))))
+        return list(islice(self._seen, count))
 
 
-def _add_html(whole: Composition, node: SyntaxTreeNode) -> None:
-    """What a browser would show of raw HTML: comments, scripts and tags are dropped, line by line kept in place."""
-    first = (node.map or (0, 0))[0] + 1
-    shown = _HIDDEN.sub(_only_line_ends, node.content)
-    for number, line in enumerate(unescape(shown).split("\n"), start=first):
-        whole.add(text.one_line(line), number, between="\n")
+def _holds_blocks(token: Token, following: _Tokens) -> bool:
+    """Whether a raw table goes on behind its HTML block and has Markdown's blocks in its cells: it lays them out."""
+    raw = token.content.lower()
+    if raw.count("<table") <= raw.count("</table"):
+        return False
+    for one in following.ahead(_AHEAD):
+        if one.type in _BLOCKS:
+            return True
+        if one.type == "html_block" and "</table" in one.content.lower():
+            return False
+    return False
 
 
-_HIDDEN = re.compile(
-    r"<!--.*?(?:-->|\Z)|<(script|style)\b.*?(?:</\1\s*>|\Z)|</?[a-zA-Z][^<>]*>|<[!?][^<>]*>", re.S | re.I
-)
+def _lines(flow: Flow, numbered: Iterator[tuple[int, str]]) -> int:
+    """Let the flow have these lines; the number of the last."""
+    number = 0
+    for position, (number, words) in enumerate(numbered):
+        if position:
+            flow.end_line()
+        flow.text(words, number)
+    return number
 
 
-def _only_line_ends(hidden: re.Match[str]) -> str:
-    return " " + "\n" * hidden.group().count("\n")
+def _ended_by(token: Token) -> Iterator[str]:
+    if token.type == "html_inline":
+        name, is_end = html_markup.name_of(token.content)
+        if is_end:
+            yield name
+
+
+def _raw(flow: Flow, written: str, line: int, ended: set[str]) -> None:
+    """A raw tag within a paragraph. One that nothing ends there is no element: a known name is dropped, and any other
+    was meant to be read, like <your-name>."""
+    name, is_end = html_markup.name_of(written)
+    if not name:
+        return
+    if is_end or name in html_names.EMPTY or name in ended:
+        html_markup.tag(flow, written, line)
+    elif name not in html_names.KNOWN:
+        flow.text(written.replace("\n", " "), line)

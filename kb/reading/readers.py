@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
-from kb.reading import sniffing
+from kb.reading import sniffing, syntaxes
 from kb.reading.ocr import Scans
 from kb.reading.options import Options
 from kb.reading.sections import Item
@@ -21,6 +21,8 @@ _READERS = {
     sniffing.MARKDOWN: "markdown",
     sniffing.PLAIN: "plain",
     sniffing.HTML: "html",
+    sniffing.CSV: "delimited",
+    sniffing.TSV: "delimited",
 }
 
 
@@ -31,5 +33,7 @@ def read(path: Path, media_type: str, options: Options, scans: Scans) -> Iterato
     """
     if media_type == sniffing.PDF:
         yield from import_module("kb.reading.pdf").read(path, options, scans)
-        return
-    yield from import_module(f"kb.reading.{_READERS[media_type]}").read(path)
+    elif media_type in syntaxes.BY_MEDIA_TYPE:
+        yield from import_module("kb.reading.source").read(path, media_type)
+    else:
+        yield from import_module(f"kb.reading.{_READERS[media_type]}").read(path)

@@ -5,7 +5,7 @@ import re
 from collections import deque
 from pathlib import Path, PurePosixPath
 
-from kb.reading import encoding
+from kb.reading import encoding, syntaxes
 from kb.reading.failures import Reason, Unreadable
 
 PDF = "application/pdf"
@@ -19,6 +19,8 @@ EPUB = "application/epub+zip"
 MARKDOWN = "text/markdown"
 PLAIN = "text/plain"
 HTML = "text/html"
+CSV = "text/csv"
+TSV = "text/tab-separated-values"
 
 _EXTENSIONS = {
     ".pdf": PDF,
@@ -34,6 +36,9 @@ _EXTENSIONS = {
     ".txt": PLAIN,
     ".html": HTML,
     ".htm": HTML,
+    ".csv": CSV,
+    ".tsv": TSV,
+    **syntaxes.EXTENSIONS,
 }
 _NAMES = {
     PDF: "a PDF",
@@ -47,8 +52,11 @@ _NAMES = {
     MARKDOWN: "Markdown",
     PLAIN: "plain text",
     HTML: "HTML",
+    CSV: "a table in CSV",
+    TSV: "a table in TSV",
+    **{syntax.media_type: f"source code in {syntax.title}" for syntax in syntaxes.SYNTAXES},
 }
-_TEXTS = (MARKDOWN, PLAIN, HTML)
+_TEXTS = (MARKDOWN, PLAIN, HTML, CSV, TSV, *(syntax.media_type for syntax in syntaxes.SYNTAXES))
 
 _RICH_TEXT = "a Rich Text file (.rtf)"
 _WRITTEN_AS_TEXT = (_NAMES[PDF], _RICH_TEXT)
@@ -94,6 +102,11 @@ _ZIP_CONTENTS = {
 }
 _ZIP_MIMETYPE = re.compile(rb"mimetype([a-z.+/-]+)")
 """Books and OpenDocument files begin with a part that has their media type as its content, uncompressed."""
+
+
+def extensions() -> tuple[str, ...]:
+    """What the names of files that can be read end in."""
+    return tuple(_EXTENSIONS)
 
 
 def supported(filename: str) -> str | None:

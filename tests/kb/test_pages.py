@@ -83,6 +83,17 @@ def test_files_become_documents_of_the_table(browser, collection, work):
     assert page.count("state-ready") == 2
 
 
+def test_source_code_is_taken_shown_and_given_back(browser, collection, upload, work):
+    assert ".pyi," in browser.get(collection.get_absolute_url()).content.decode()
+    document = upload("ledger.py", "def close(ledger):\n    return 1 < 2\n")
+    work()
+    assert "Python" in browser.get(collection.get_absolute_url()).content.decode()
+    assert "return 1 &lt; 2" in browser.get(document.get_absolute_url()).content.decode()
+    original = browser.get(reverse("document_file", args=[document.pk]), {"revision": 1})
+    assert original["Content-Type"] == "text/x-python"
+    assert original["Content-Disposition"].startswith("attachment")
+
+
 def test_the_drop_zone_gets_json(browser, collection):
     address = reverse("collection_upload", args=[collection.slug])
     headers = {"Accept": "application/json"}
