@@ -7,10 +7,11 @@ import posixpath
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from lxml import etree
+from msgspec.structs import replace
 
 from kb.reading import archive, html, text
 from kb.reading.failures import Reason, Unreadable
