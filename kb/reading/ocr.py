@@ -3,7 +3,7 @@
 Runs in the reader, which may start no process: its parent has Tesseract read the pictures (see `scans`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -43,9 +43,14 @@ class Scans:
     """Those of one file. Where no languages are wanted, or Tesseract has none of them, none is recognised."""
 
     def __init__(
-        self, wanted: Sequence[str] = (), *, tesseract: Tesseract | None = None, ask: Ask | None = None
+        self,
+        wanted: Sequence[str] = (),
+        *,
+        tesseract: Tesseract | None = None,
+        ask: Ask | None = None,
+        before: Mapping[int, Outcome] | None = None,
     ) -> None:
-        self.outcomes: dict[int, Outcome] = {}
+        self.outcomes: dict[int, Outcome] = dict(before or {})
         """What became of each page that was taken for a scan, by its number."""
         self._wanted = wanted
         self._tesseract = tesseract
@@ -102,6 +107,10 @@ class Scans:
         if Outcome.FILE_TIMEOUT in self.outcomes.values():
             return ocr_page.Recognised(Outcome.FILE_TIMEOUT)
         return ocr_page.recognise(page, number, self._ask, self._languages, turns=self._tesseract.turns)
+
+    def by_outcome(self) -> dict[Outcome, list[int]]:
+        """The pages of each outcome that there was."""
+        return {outcome: pages for outcome in Outcome if (pages := self._pages(outcome))}
 
     def _pages(self, outcome: Outcome) -> list[int]:
         return [number for number, became in self.outcomes.items() if became == outcome]

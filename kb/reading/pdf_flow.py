@@ -16,9 +16,9 @@ _SAME_FONT = 0.1
 class Flow:
     """Takes the blocks of page after page. The last one of a page waits for the first of the next."""
 
-    def __init__(self, compounds: Compounds) -> None:
+    def __init__(self, compounds: Compounds, headings: Headings) -> None:
         self._compounds = compounds
-        self._headings = Headings()
+        self._headings = headings
         self._open: Block | None = None
         self._notes: list[Block] = []
         self._usual: Usual | None = None

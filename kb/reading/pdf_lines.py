@@ -52,6 +52,10 @@ _FORMS = re.compile("[\ufb00-\ufb4f\ufb50-\ufdfb\ufe70-\ufefc\u2e80-\u2fdf\uf900
 _SYMBOLS = re.compile("[\uf020-\uf0ff]")
 _BULLETS = str.maketrans({"\uf0b7": "•", "\uf0a7": "▪", "\uf0d8": "➢", "\uf0fc": "✓", "\uf0a8": "◦", "\uf076": "❖"})
 
+_SAMPLE = 60
+_SAMPLE_LEAST = 20
+_MEANINGLESS = frozenset(map(chr, (*range(0xE000, 0xF900), 0xFFFD, *range(0x80, 0xA0))))
+
 _BOLD = regex.compile(rb"bold|black|heavy|semibold|demi|-bd|cmbx|sfbx", regex.IGNORECASE)
 _MONOSPACED = regex.compile(rb"mono|courier|consol|menlo|typewriter|cmtt|sftt|fixed|terminal", regex.IGNORECASE)
 _FONT_NAME_MOST = 128
@@ -100,6 +104,9 @@ class Sheet(Struct):
     length: float
     """From top to bottom, held as its lines are measured."""
 
+    is_garbled: bool = False
+    """The file does not say which letters its glyphs are."""
+
 
 Displayed = Callable[[float, float], tuple[float, float]]
 """From a point in the page's own space to one on the page as displayed."""
@@ -125,10 +132,11 @@ def measure(page: pypdfium2.PdfPage, number: int) -> Sheet:
     width, height = page.get_size()
     characters = _Characters(page, number)
     lines = list(characters.lines())
+    is_garbled = characters.are_garbled()
     characters.close()
     if page.get_cropbox() != page.get_mediabox():
         lines = [line for line in lines if line.place]
-    return Sheet(number, width, height, lines, width if characters.frame.is_sideways else height)
+    return Sheet(number, width, height, lines, width if characters.frame.is_sideways else height, is_garbled)
 
 
 class _Frame:
@@ -193,6 +201,18 @@ class _Characters:
 
     def close(self) -> None:
         self._page.close()
+
+    def are_garbled(self) -> bool:
+        """Whether most of a sample have no meaning: they are in a private use area, or PDFium had to guess."""
+        step = max(1, len(self._text) // _SAMPLE)
+        sample = [index for index in range(0, len(self._text), step) if not self._text[index].isspace()]
+        if len(sample) < _SAMPLE_LEAST:
+            return False
+        meaningless = sum(
+            self._text[index] in _MEANINGLESS or pdfium.FPDFText_HasUnicodeMapError(self._page, index) == 1
+            for index in sample
+        )
+        return bool(meaningless * 2 > len(sample))
 
     def _angle(self) -> float:
         """How most lines run, in radians from the horizontal of the page's own space."""
