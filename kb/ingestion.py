@@ -198,7 +198,7 @@ class _Lease:
 
     def release(self, **columns: Any) -> None:
         """Write the outcome and give the lease back. Raises LeaseLost, and writes nothing, when it is not ours."""
-        if not self._ours().update(**{"lease_token": None, "lease_expires_at": None, **columns}):
+        if not self._ours().update(lease_token=None, lease_expires_at=None, **columns):
             raise LeaseLost
 
     def _ours(self) -> QuerySet[Revision]:
@@ -259,7 +259,13 @@ def _read(lease: _Lease) -> None:
     items = list(_noting(lease, _items(lease, begin=storing.checkpoint(revision))))
     if items and isinstance(items[-1], Checkpoint):
         with transaction.atomic():
-            lease.release(state=State.READING, attempts=0, lease_expires_at=Now())
+            lease.release(
+                state=State.RECEIVED,
+                attempts=0,
+                next_attempt_at=Now(),
+                progress_done=items[-1].page - 1,
+                progress_total=lease.progress.total,
+            )
             storing.keep_part(revision, items[:-1], items[-1])
             transaction.on_commit(lambda: bell.ring("read"))
         return

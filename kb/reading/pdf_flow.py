@@ -32,8 +32,9 @@ class Flow:
                 continue
             yield from self.rest()
             self._open = block
-        if text:
-            self._usual = usual
+        if not blocks:
+            yield from self.rest()  # a picture, or nothing: what follows begins anew
+        self._usual = usual
         self._notes += notes
 
     def rest(self) -> Iterator[Section]:
