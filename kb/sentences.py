@@ -61,6 +61,7 @@ _SENTENCES = (
     # Warnings
     _("Page %(page)s is damaged and was left out."),
     _("%(count)s of %(total)s pages have no text: %(pages)s."),
+    _("The letters of these pages cannot be told: %(pages)s."),
     _("%(count)s of %(total)s pages were recognised by OCR (%(languages)s): check quotations from %(pages)s."),
     _("On %(count)s of %(total)s pages text recognition found nothing: %(pages)s."),
     _("On %(count)s of %(total)s pages text recognition found nothing that makes sense: %(pages)s."),

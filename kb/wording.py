@@ -84,6 +84,10 @@ _REASON_REMEDIES: dict[Reason, str | Promise] = {
 _WARNING_REMEDIES: dict[str, str | Promise] = {
     "pages_without_text": _RECOGNISE,
     "page_unreadable": _SAVE_AGAIN,
+    "garbled_text": _(
+        "Upload the file that the PDF was made from. Or name its languages in the settings of the collection and read "
+        "it again: its pages are then recognised like scans."
+    ),
     "ocr_used": _(
         "If many words are wrong, see whether the collection's settings name the languages of the document, or upload "
         "a sharper scan."
