@@ -54,7 +54,7 @@ def read(path: Path) -> Iterator[Item]:
             missing += 1
         yield Progress(number, len(package.spine))
     if missing:
-        yield Warned("missing_chapters", f"{missing:,} chapters that the book names are not in the file.")
+        yield Warned("missing_chapters", f"Chapters that the book names are not in the file: {missing:,}.")
 
 
 def _chapter(parts: Parts, name: str, number: int, place: "_Place") -> Iterator[Section]:

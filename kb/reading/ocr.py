@@ -116,21 +116,30 @@ class Scans:
         return [number for number, became in self.outcomes.items() if became == outcome]
 
     def _warned(self, outcome: Outcome, pages: Sequence[int], total: int) -> Warned:
-        of, which = f"{len(pages):,} of {total:,}", numbers(pages)
+        count, which = f"{len(pages):,}", numbers(pages)
         match outcome:
             case Outcome.RECOGNISED:
                 by = "+".join(self._languages)
-                return Warned("ocr_used", f"{of} pages were recognised by OCR ({by}): check quotations from {which}.")
+                return Warned(
+                    "ocr_used",
+                    f"{count} of {total:,} pages were recognised by OCR ({by}): check quotations from {which}.",
+                )
             case Outcome.NOTHING:
-                return Warned("ocr_nothing", f"On {of} pages text recognition found nothing: {which}.")
+                return Warned("ocr_nothing", f"On {count} of {total:,} pages text recognition found nothing: {which}.")
             case Outcome.RUBBISH:
-                return Warned("ocr_rubbish", f"On {of} pages text recognition found nothing that makes sense: {which}.")
+                return Warned(
+                    "ocr_rubbish",
+                    f"On {count} of {total:,} pages text recognition found nothing that makes sense: {which}.",
+                )
             case Outcome.FAILED:
-                return Warned("ocr_failed", f"On {of} pages text recognition failed: {which}.")
+                return Warned("ocr_failed", f"On {count} of {total:,} pages text recognition failed: {which}.")
             case Outcome.PAGE_TIMEOUT:
-                return Warned("ocr_timeout", f"On {of} pages text recognition took too long: {which}.")
+                return Warned("ocr_timeout", f"On {count} of {total:,} pages text recognition took too long: {which}.")
             case Outcome.FILE_TIMEOUT:
-                return Warned("ocr_timeout", f"The time for text recognition was used up before {of} pages: {which}.")
+                return Warned(
+                    "ocr_timeout",
+                    f"The time for text recognition was used up before {count} of {total:,} pages: {which}.",
+                )
 
     def _lacking(self) -> Iterator[Warned]:
         if self._tesseract is None:
