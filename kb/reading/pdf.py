@@ -11,6 +11,7 @@ when PDFium does not open a file.
 
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -36,7 +37,8 @@ PART = 500
 """Pages of a part: seconds of work."""
 
 _SCANS = 30
-"""Pages recognised in a part: each may take seconds of its own."""
+_SECONDS = 120.0
+"""A part ends with so many recognised pages, or with one after so long: each may take seconds, a hard one minutes."""
 
 _LETTER = (612.0, 792.0)  # what PDF readers take a page of no size for
 _OUTLINED = -10_000
@@ -124,6 +126,7 @@ class _Reading:
         self._first = begin.page
         self._last = min(begin.page + PART - 1, self._total)
         self._scanned_before = len(scans.outcomes)
+        self._begun = monotonic()
         self._outline = pdf_outline.entries(document)
         self._is_outlined = sum(map(len, self._outline.values())) * _PAGES_A_HEADING >= self._total
         self._window = Window()
@@ -153,7 +156,8 @@ class _Reading:
                 sheet = self._measured(number)
             except pypdfium2.PdfiumError:
                 sheet = Sheet(number, *_LETTER, lines=[], length=_LETTER[1])
-                yield Warned("page_unreadable", f"Page {number:,} is damaged and was left out.")
+                if self._first <= number <= self._last:
+                    yield Warned("page_unreadable", f"Page {number:,} is damaged and was left out.")
             yield Progress(number, self._total)
             self._note(sheet)
             for body in self._window.add(sheet):
@@ -191,7 +195,9 @@ class _Reading:
         """The page with what can be read of a scan, or of letters that mean nothing. Recognition takes long: a part has
         a number of such pages only."""
         found = self._scans.recognised(page, replace(sheet, lines=[]) if sheet.is_garbled else sheet)
-        if len(self._scans.outcomes) - self._scanned_before >= _SCANS:
+        if len(self._scans.outcomes) - self._scanned_before >= _SCANS or (
+            sheet.number in self._scans.outcomes and monotonic() - self._begun > _SECONDS
+        ):
             self._last = sheet.number
         if sheet.is_garbled and not found.lines:
             self._garbled.append(sheet.number)
