@@ -20,7 +20,7 @@ from kb.reading.sections import SEPARATOR
 
 _SAMPLED = 200
 _LETTERS = 30
-_EDGE = 0.1
+_EDGE = 0.09
 """The part of a page's height, at its top and bottom, where running heads and page numbers stand."""
 
 _MANY = 5

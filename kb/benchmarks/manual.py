@@ -16,11 +16,16 @@ _NUMBER = regex.compile(
     r"|第\s*\w+\s*[章部]|부록\s*\w+\.?|제?\s*\d+\s*장\.?|附录\s*\w+\.?|付録\s*\w+\.?|(?:\d+|[A-Z])(?:\.\d+)*\.?)(?=\s)\s*",
     regex.IGNORECASE,
 )
+_CAPTION = regex.compile(
+    r"^(?:(?:table|tabelle|tableau|tabla|tabella|таблица|표|表|figure|abbildung|figura|рисунок|그림|図|图)\s*\d+(?:\.\d+)*"
+    r"|第\s*\d+\s*[章部])[.:：]?\s+",
+    regex.IGNORECASE,
+)
 _SENTENCE_END = regex.compile(r"(?<=[。！？])|(?<=[.!?;:])\s+")
 _UNSPACED = regex.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 _UNSPACED_LEAST, _OTHER_LEAST = 12, 30
 
-_BLOCKS = defs.block_tags | {"li", "dd", "dt", "tr", "td", "th", "thead", "tbody"}
+_BLOCKS = defs.block_tags | {"section"}
 _LEFT_OUT = frozenset(["script", "style", "head", "pre"])
 _NO_TEXT_OF_ITS_OWN = frozenset(["navheader", "navfooter", "toc", "list-of-tables", "list-of-figures"])
 _ELSEWHERE = "\0"
@@ -41,9 +46,11 @@ def title(words: str) -> str:
 
 
 def sentences(files: Sequence[Path]) -> list[str]:
-    """The sentences that are long enough to be found by their words, those with cross-references left out."""
+    """The sentences that are long enough to be found by their words, those with cross-references left out, and without
+    the numbers of chapters, tables and figures: print sets them in a way of its own."""
     blocks = (block for file in files for block in _Blocks(_body(file)).found)
-    cut = (sentence.strip() for block in blocks for sentence in _SENTENCE_END.split(" ".join(block.split())))
+    words = (_CAPTION.sub("", " ".join(block.split())) for block in blocks)
+    cut = (sentence.strip() for block in words for sentence in _SENTENCE_END.split(block))
     return [sentence for sentence in cut if _ELSEWHERE not in sentence and _is_long(sentence)]
 
 

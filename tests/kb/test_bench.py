@@ -19,17 +19,20 @@ pytestmark = pytest.mark.django_db
 
 FIRST = "The tide at the northern pier is measured every ten minutes."
 SECOND = "A second sentence goes on to say where the gauge stands."
+THIRD = "The gauges of the pier and when they were built"
 HTML = f"""<html><body>
 <div class="navheader">Chapter 1. The tides of the northern pier, said in the navigation</div>
 <h1 class="title">Chapter 1. Tides</h1><p>{FIRST} {SECOND} Short.</p>
-<h2 class="title">1.1. Gauges</h2><p>See the long explanation in <a href="ch02.html">chapter 2</a> for all of this.
+<p>Table 1.1. {THIRD}</p>
+<h2 class="title">1.1. Gauges</h2>
+<p>See the long explanation in <a href="ch02.html">chapter 2</a> for all of this.
 A sentence that stands in the HTML alone, of more than thirty letters.</p></body></html>"""
 
 
 @pytest.fixture
 def pdf(tmp_path: Path) -> Path:
     path = tmp_path / "tides.pdf"
-    files.pdf(path, [["# Tides", FIRST, SECOND, "# Gauges", "Short."]], outline=True)
+    files.pdf(path, [["# Tides", FIRST, SECOND, f"Table 1.1: {THIRD}", "# Gauges", "Short."]], outline=True)
     return path
 
 
@@ -60,7 +63,7 @@ def test_read_keeps_nothing(space, pdf):
 def test_fidelity_finds_the_manual_in_its_pdf(space, pdf, tmp_path):
     (tmp_path / "ch01.html").write_text(HTML)
     figures = json.loads(bench("fidelity", pdf, tmp_path / "ch01.html", "--json"))
-    assert (figures["sentences"], figures["in_pdfium"], figures["in_text"], figures["in_one_chunk"]) == (3, 2, 2, 2)
+    assert (figures["sentences"], figures["in_pdfium"], figures["in_text"], figures["in_one_chunk"]) == (4, 3, 3, 3)
     assert (figures["headings"], figures["paths_right"], figures["other_headings"]) == (
         2,
         1,
@@ -104,6 +107,7 @@ def test_a_manual_in_html(tmp_path):
     assert manual.sentences([tmp_path / "ch01.html"]) == [
         FIRST,
         SECOND,
+        THIRD,
         "A sentence that stands in the HTML alone, of more than thirty letters.",
     ]
     assert list(manual.headings([tmp_path / "ch01.html"])) == [("tides",), ("tides", "gauges")]
