@@ -153,6 +153,10 @@ class _Frame:
         if abs(self._right) + abs(self._down) != 1:
             self._right, self._down = 1, 0  # askew: no way of holding it is better
         self.is_sideways = self._down != 0
+        (self._x, self._y), (x1, y1) = self.point(0.0, 0.0), self.point(1.0, 1.0)
+        across = self.point(1.0, 0.0)[1] != self._y
+        self._is_plain = not across and x1 > self._x and y1 < self._y
+        """Nothing is turned: points only count from another corner."""
 
     def point(self, x: float, y: float) -> tuple[float, float]:
         x, y = self._displayed(x, y)
@@ -163,6 +167,8 @@ class _Frame:
         return (y, self._width - x) if self._down == 1 else (self._height - y, x)
 
     def box(self, left: float, bottom: float, right: float, top: float) -> Box:
+        if self._is_plain and left <= right and bottom <= top:
+            return left + self._x, self._y - top, right + self._x, self._y - bottom
         return _spanned(self.point(left, bottom), self.point(right, top))
 
     def place(self, box: Box) -> Box | None:
@@ -327,26 +333,30 @@ class _Characters:
         return _style(name, self._flags.value)
 
     def _lefts(self, first: int, last: int) -> list[float | None]:
-        return [None if box is None else box[0] for box in self._each(first, last)]
+        """The left edge of each character as the page is held; None for those that take no place."""
+        edges = map(self._edges, range(first, last))
+        return [None if found is None else self.frame.box(*found)[0] for found in edges]
 
-    def _each(self, first: int, last: int) -> list[Box | None]:
-        """The box of each character; None for those that take no place."""
-        return [self._box(index) for index in range(first, last)]
-
-    def _box(self, index: int) -> Box | None:
+    def _edges(self, index: int) -> Box | None:
+        """Left, bottom, right and top of a character, in the page's own space; None for one that takes no place."""
         if self._text[index].isspace():
             return None
         left, right, bottom, top = self._sides
         if not pdfium.FPDFText_GetCharBox(self._page, index, left, right, bottom, top):
             return None
-        if left.value == right.value and bottom.value == top.value:
-            return None
-        return self.frame.box(left.value, bottom.value, right.value, top.value)
+        x0, y0, x1, y1 = left.value, bottom.value, right.value, top.value
+        return None if x0 == x1 and y0 == y1 else (x0, y0, x1, y1)
 
     def _cuts(self, first: int, last: int, height: float) -> list[int]:
         """Where in a line a wide gap ends; nowhere in one whose characters were all moved apart to fill it."""
-        placed = [(index, box) for index, box in enumerate(self._each(first, last), start=first) if box]
-        gaps = [(index, _between(before, box)) for (_at, before), (index, box) in pairwise(placed)]
+        along = 1 if self._is_turned else 0
+        gaps: list[tuple[int, float]] = []
+        before: Box | None = None
+        for index in range(first, last):
+            edges = self._edges(index)
+            if edges and before:
+                gaps.append((index, max(edges[along] - before[along + 2], before[along] - edges[along + 2])))
+            before = edges or before
         if sum(gap > _SPREAD_GAP * height for _index, gap in gaps) > _SPREAD * len(gaps):
             return []
         return [index for index, gap in gaps if gap > _GAP * height]
@@ -388,7 +398,3 @@ def _style(name: bytes, flags: int) -> tuple[bool, bool]:
     # Bits 1 and 19 of a font's flags (ISO 32000-1, table 123); names are surer, where they say anything.
     bold = bool(flags & 1 << 18) or _BOLD.search(name) is not None
     return bold, bool(flags & 1) or _MONOSPACED.search(name) is not None
-
-
-def _between(one: Box, other: Box) -> float:
-    return max(other[0] - one[2], one[0] - other[2])
