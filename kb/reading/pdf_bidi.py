@@ -59,7 +59,7 @@ class _Glyph(Struct):
     """The how-manieth of the line it belongs to, by the spaces in it."""
 
     def distance(self, other: "_Glyph") -> float:
-        """How far to the right another one begins: 0 where this one's middle is upon it, far where it is to the left."""
+        """How far to the right another begins: 0 where this one's middle is upon it, far where it is to the left."""
         if other.left <= self.centre <= other.right:
             return 0.0
         return other.left - self.centre if other.left > self.centre else _FAR

@@ -31,8 +31,8 @@ _HYPHEN = "\x02"
 # Hebrew, Arabic, Syriac, Thaana and what follows them in Unicode's blocks, and their presentation forms.
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 
-_VERTICAL = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Bopomofo}]")
-"""Scripts that are written from top to bottom as well, in lines from right to left."""
+_EAST_ASIAN = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Bopomofo}]")
+"""Scripts that are written from top to bottom as well, in lines from right to left, with characters of one width."""
 
 _DOWNWARDS = -math.pi / 2
 """How vertical writing runs. Text that is turned clockwise runs so too, but for what is lost in rounding."""
@@ -40,6 +40,9 @@ _DOWNWARDS = -math.pi / 2
 _GAP = 1.6
 """A wider gap between two words, in font heights, is none of a sentence: what stands on both sides belongs to
 different columns, or cells of a table. Justified lines stay below."""
+
+_CELL_GAP = 1.1
+"""Where a line has such a wide gap, so do less wide ones part its cells."""
 
 _SPREAD_GAP = 0.3
 _SPREAD = 0.4
@@ -229,11 +232,12 @@ class _Characters:
 
     def _angle_of(self, first: int, last: int) -> float:
         """How a line runs: in vertical writing downwards, and the next to its left, as if all were turned clockwise."""
-        angle = round(pdfium.FPDFText_GetCharAngle(self._page, first), 2)
-        if angle != 0 or not _VERTICAL.match(self._text, first):
+        angle: float = round(pdfium.FPDFText_GetCharAngle(self._page, first), 2)
+        if angle != 0 or not _EAST_ASIAN.match(self._text, first):
             return angle
         (x0, y0), (x1, y1) = self._origin(first), self._origin(last - 1)
-        return _DOWNWARDS if y0 - y1 > abs(x1 - x0) else 0.0
+        is_downwards = y0 - y1 > abs(x1 - x0)
+        return _DOWNWARDS if is_downwards else 0.0
 
     def _origin(self, index: int) -> tuple[float, float]:
         x, y, *_others = self._sides
@@ -349,7 +353,10 @@ class _Characters:
         """Whether the font at `index` is bold, and whether all its characters have one width."""
         size = pdfium.FPDFText_GetFontInfo(self._page, index, self._name, _FONT_NAME_MOST, self._flags)
         name = self._name.raw[: max(0, size - 1)] if size <= _FONT_NAME_MOST else b""
-        return _style(name, self._flags.value)
+        flags = self._flags.value
+        if not self._text[index].isascii() and _EAST_ASIAN.match(self._text, index):
+            flags &= ~1  # all their fonts are of one width
+        return _style(name, flags)
 
     def _lefts(self, first: int, last: int) -> list[float | None]:
         return [None if box is None else box[0] for box in self._each(first, last)]
@@ -369,12 +376,12 @@ class _Characters:
         return self.frame.box(left.value, bottom.value, right.value, top.value)
 
     def _cuts(self, first: int, last: int, height: float) -> list[int]:
-        """Where in a line a wide gap ends; nowhere in one whose characters were all moved apart to fill it."""
+        """Where the cells of a line begin; nowhere in one whose characters were all moved apart to fill it."""
         placed = [(index, box) for index, box in enumerate(self._each(first, last), start=first) if box]
         gaps = [(index, _between(before, box)) for (_at, before), (index, box) in pairwise(placed)]
         if sum(gap > _SPREAD_GAP * height for _index, gap in gaps) > _SPREAD * len(gaps):
             return []
-        return [index for index, gap in gaps if gap > _GAP * height]
+        return [index for index, gap in gaps if gap > _CELL_GAP * height]
 
 
 def _text_of(page: pypdfium2.PdfTextPage) -> str:

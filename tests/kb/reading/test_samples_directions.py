@@ -1,6 +1,6 @@
 """PDF files in which text does not run from left to right: where characters stand tells how they are read."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -123,7 +123,7 @@ def vertical(path: Path, lines: list[str]) -> Path:
     return path
 
 
-def _dictionary(entries: dict[str, object]) -> DictionaryObject:
+def _dictionary(entries: Mapping[str, object]) -> DictionaryObject:
     return DictionaryObject({NameObject(f"/{key}"): value for key, value in entries.items()})
 
 
