@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import pypdfium2
 import pytest
 import regex
 from hypothesis import given
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from pypdf import PdfWriter
 from pypdf.generic import ArrayObject, DecodedStreamObject, DictionaryObject, NameObject, NumberObject, TextStringObject
 
-from kb.reading import pdf, pdf_bidi, pdf_tables
+from kb.reading import pdf, pdf_bidi, pdf_lines, pdf_tables
 from kb.reading.options import Options
 from kb.reading.pdf_bidi import Span
 from kb.reading.pdf_lines import Line
@@ -99,11 +100,17 @@ def vertical(path: Path, lines: list[str]) -> Path:
         "Ordering": TextStringObject("Japan1"),
         "Supplement": NumberObject(4),
     }
+    descriptor = {
+        "Type": NameObject("/FontDescriptor"),
+        "FontName": NameObject("/HeiseiMin-W3"),
+        "Flags": NumberObject(1),  # its characters are of one width
+    }
     descendant = {
         "Type": NameObject("/Font"),
         "Subtype": NameObject("/CIDFontType0"),
         "BaseFont": NameObject("/HeiseiMin-W3"),
         "CIDSystemInfo": _dictionary(system),
+        "FontDescriptor": writer._add_object(_dictionary(descriptor)),
     }
     font = {
         "Type": NameObject("/Font"),
@@ -160,3 +167,10 @@ def test_tables_that_are_read_from_right_to_left() -> None:
     assert isinstance(table, pdf_tables.Table)
     assert [[one.text for cell in row.cells for one in cell] for row in table.rows] == [["שם", "ערך"], ["כלור", "0.3"]]
     assert below == lines[-1:]
+
+
+def test_east_asian_letters_of_one_width_are_no_code(tmp_path: Path) -> None:
+    with pypdfium2.PdfDocument(vertical(tmp_path / "vertical.pdf", ["在站工龄", "每年天数"])) as document:
+        lines = pdf_lines.measure(document[0], 1).lines
+    assert [line.text for line in lines] == ["在站工龄", "每年天数"]
+    assert not any(line.monospaced for line in lines)
