@@ -285,6 +285,8 @@ class _Characters:
     def _words(self, first: int, last: int) -> tuple[str, bool]:
         """What the characters say, in the order of reading, and whether that is leftwards."""
         said = self._text[first:last]
+        if self.is_vertical:
+            said = "".join(self._text[index] for index in range(first, last) if not self._is_put_in(index))
         leftward = self._runs_leftward
         if self._has_leftward and _RIGHT_TO_LEFT.search(said):
             leftward = leftward or pdf_bidi.is_leftward(said)
@@ -296,6 +298,10 @@ class _Characters:
             return _closed(" ".join(said.split())), leftward
         said = _FORMS.sub(lambda form: unicodedata.normalize("NFKC", form.group()), said.translate(_BULLETS))
         return _closed(text.one_line(_LEADERS.sub(" … ", said))), leftward
+
+    def _is_put_in(self, index: int) -> bool:
+        """Whether a space is PDFium's own: in vertical writing it parts upright characters from turned ones."""
+        return self._text[index] == " " and pdfium.FPDFText_IsGenerated(self._page, index) == 1
 
     def _extent(self, first: int, last: int) -> tuple[Box | None, float]:
         """The box around a range of characters, and the widest gap between its runs of one font each."""
