@@ -9,9 +9,9 @@ import math
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -30,11 +30,19 @@ _HYPHEN = "\x02"
 
 # Hebrew, Arabic, Syriac, Thaana and what follows them in Unicode's blocks, and their presentation forms.
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
-_LETTER = regex.compile(r"\p{L}")
+
+_EAST_ASIAN = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Bopomofo}]")
+"""Scripts that are written from top to bottom as well, in lines from right to left, with characters of one width."""
+
+_DOWNWARDS = -math.pi / 2
+"""How vertical writing runs. Text that is turned clockwise runs so too, but for what is lost in rounding."""
 
 _GAP = 1.6
 """A wider gap between two words, in font heights, is none of a sentence: what stands on both sides belongs to
 different columns, or cells of a table. Justified lines stay below."""
+
+_CELL_GAP = 1.1
+"""Where a line has such a wide gap, so do less wide ones part its cells."""
 
 _SPREAD_GAP = 0.3
 _SPREAD = 0.4
@@ -133,10 +141,27 @@ def measure(page: pypdfium2.PdfPage, number: int) -> Sheet:
     characters = _Characters(page, number)
     lines = list(characters.lines())
     is_garbled = characters.are_garbled()
+    if characters.is_vertical:
+        lines = list(_from_right_to_left(lines))
     characters.close()
     if page.get_cropbox() != page.get_mediabox():
         lines = [line for line in lines if line.place]
     return Sheet(number, width, height, lines, width if characters.frame.is_sideways else height, is_garbled)
+
+
+def _from_right_to_left(lines: Sequence[Line]) -> Iterator[Line]:
+    """The lines of vertical writing. PDFium puts those that stand beside each other from left to right."""
+    run: list[Line] = []
+    for line in lines:
+        if run and not (line.baseline < run[-1].baseline and _are_level(run[-1], line)):
+            yield from reversed(run)
+            run = []
+        run.append(line)
+    yield from reversed(run)
+
+
+def _are_level(one: Line, other: Line) -> bool:
+    return min(one.box[2], other.box[2]) > max(one.box[0], other.box[0])
 
 
 class _Frame:
@@ -196,11 +221,16 @@ class _Characters:
         self._number = number
         self._page = page.get_textpage()
         self._text = _text_of(self._page)
-        self.frame = _Frame(page, self._angle())
+        self._sides = tuple(ctypes.c_double() for _side in range(4))
+        angle = self._angle()
+        self.is_vertical = angle == _DOWNWARDS
+        self.frame = _Frame(page, angle)
         self._is_turned = self.frame.is_sideways != (page.get_rotation() in (90, 270))
         self._is_plain = _is_plain(self._text)
         self._has_leftward = not self._text.isascii() and _RIGHT_TO_LEFT.search(self._text) is not None
-        self._sides = tuple(ctypes.c_double() for _side in range(4))
+        self._runs_leftward = self._has_leftward and pdf_bidi.is_leftward(self._text)
+        """Most of the page is read from right to left: a line with words of another script at its beginning too."""
+
         self._bounds = pdfium.FS_RECTF()
         self._name = ctypes.create_string_buffer(_FONT_NAME_MOST)
         self._flags = ctypes.c_int()
@@ -222,9 +252,23 @@ class _Characters:
 
     def _angle(self) -> float:
         """How most lines run, in radians from the horizontal of the page's own space."""
-        firsts = [found.end() - len(found.group().lstrip()) for found in _SOME_LINES.finditer(self._text)]
-        angles = Counter(round(pdfium.FPDFText_GetCharAngle(self._page, first), 2) for first in firsts[:_ANGLES])
+        found = islice(_SOME_LINES.finditer(self._text), _ANGLES)
+        angles = Counter(self._angle_of(one.end() - len(one.group().lstrip()), one.end()) for one in found)
         return angles.most_common(1)[0][0] if angles else 0.0
+
+    def _angle_of(self, first: int, last: int) -> float:
+        """How a line runs: in vertical writing downwards, and the next to its left, as if all were turned clockwise."""
+        angle: float = round(pdfium.FPDFText_GetCharAngle(self._page, first), 2)
+        if angle != 0 or not _EAST_ASIAN.match(self._text, first):
+            return angle
+        (x0, y0), (x1, y1) = self._origin(first), self._origin(last - 1)
+        is_downwards = y0 - y1 > abs(x1 - x0)
+        return _DOWNWARDS if is_downwards else 0.0
+
+    def _origin(self, index: int) -> tuple[float, float]:
+        x, y, *_others = self._sides
+        pdfium.FPDFText_GetCharOrigin(self._page, index, x, y)
+        return x.value, y.value
 
     def lines(self) -> Iterator[Line]:
         for found in _ENDED.finditer(self._text):
@@ -267,15 +311,24 @@ class _Characters:
     def _words(self, first: int, last: int) -> tuple[str, bool]:
         """What the characters say, in the order of reading, and whether that is leftwards."""
         said = self._text[first:last]
-        leftward = False
+        if self.is_vertical:
+            said = "".join(self._text[index] for index in range(first, last) if not self._is_put_in(index))
+        leftward = self._runs_leftward
         if self._has_leftward and _RIGHT_TO_LEFT.search(said):
-            said = pdf_bidi.in_reading_order(said, self._lefts(first, last))
-            letter = _LETTER.search(said)
-            leftward = bool(letter and _RIGHT_TO_LEFT.match(letter.group()))
+            leftward = leftward or pdf_bidi.is_leftward(said)
+            widths = self._widths(first, last)
+            if leftward:
+                said = pdf_bidi.leftwards(said, widths)
+            else:
+                said = pdf_bidi.in_reading_order(said, [width and width[0] for width in widths])
         if self._is_plain:
             return _closed(" ".join(said.split())), leftward
         said = _FORMS.sub(lambda form: unicodedata.normalize("NFKC", form.group()), said.translate(_BULLETS))
         return _closed(text.one_line(_LEADERS.sub(" … ", said))), leftward
+
+    def _is_put_in(self, index: int) -> bool:
+        """Whether a space is PDFium's own: in vertical writing it parts upright characters from turned ones."""
+        return self._text[index] == " " and pdfium.FPDFText_IsGenerated(self._page, index) == 1
 
     def _extent(self, first: int, last: int) -> tuple[Box | None, float]:
         """The box around a range of characters, and the widest gap between its runs of one font each."""
@@ -306,14 +359,17 @@ class _Characters:
     def _measure(self, first: int, last: int) -> tuple[float, float]:
         """Baseline and font height, by a character in the middle: the first may be the raised mark of a note."""
         index = (first + last) // 2
+        if self._runs_leftward:
+            # Beside Arabic, figures and Latin letters are of another font, and often only half as high.
+            own = _RIGHT_TO_LEFT.search(self._text, index, last) or _RIGHT_TO_LEFT.search(self._text, first, index)
+            index = own.start() if own else index
         while self._text[index].isspace():
             index -= 1
-        x, y, *_others = self._sides
-        pdfium.FPDFText_GetCharOrigin(self._page, index, x, y)
+        x, y = self._origin(index)
         bounds = self._bounds
         pdfium.FPDFText_GetLooseCharBox(self._page, index, bounds)
         box = self.frame.box(bounds.left, bounds.bottom, bounds.right, bounds.top)
-        return self.frame.point(x.value, y.value)[1], box[3] - box[1]
+        return self.frame.point(x, y)[1], box[3] - box[1]
 
     def _style(self, first: int, last: int) -> tuple[bool, bool]:
         """Whether a line is bold, and whether it is monospaced, from end to end: judged by three characters."""
@@ -330,12 +386,15 @@ class _Characters:
         """Whether the font at `index` is bold, and whether all its characters have one width."""
         size = pdfium.FPDFText_GetFontInfo(self._page, index, self._name, _FONT_NAME_MOST, self._flags)
         name = self._name.raw[: max(0, size - 1)] if size <= _FONT_NAME_MOST else b""
-        return _style(name, self._flags.value)
+        flags = self._flags.value
+        if not self._text[index].isascii() and _EAST_ASIAN.match(self._text, index):
+            flags &= ~1  # all their fonts are of one width
+        return _style(name, flags)
 
-    def _lefts(self, first: int, last: int) -> list[float | None]:
-        """The left edge of each character as the page is held; None for those that take no place."""
-        edges = map(self._edges, range(first, last))
-        return [None if found is None else self.frame.box(*found)[0] for found in edges]
+    def _widths(self, first: int, last: int) -> list[tuple[float, float] | None]:
+        """Where each character begins and ends, as the page is held; None for those that take no place."""
+        boxes = (edges and self.frame.box(*edges) for edges in map(self._edges, range(first, last)))
+        return [box and (box[0], box[2]) for box in boxes]
 
     def _edges(self, index: int) -> Box | None:
         """Left, bottom, right and top of a character, in the page's own space; None for one that takes no place."""
@@ -348,7 +407,7 @@ class _Characters:
         return None if x0 == x1 and y0 == y1 else (x0, y0, x1, y1)
 
     def _cuts(self, first: int, last: int, height: float) -> list[int]:
-        """Where in a line a wide gap ends; nowhere in one whose characters were all moved apart to fill it."""
+        """Where the cells of a line begin; nowhere in one whose characters were all moved apart to fill it."""
         along = 1 if self._is_turned else 0
         gaps: list[tuple[int, float]] = []
         before: Box | None = None
@@ -359,7 +418,7 @@ class _Characters:
             before = edges or before
         if sum(gap > _SPREAD_GAP * height for _index, gap in gaps) > _SPREAD * len(gaps):
             return []
-        return [index for index, gap in gaps if gap > _GAP * height]
+        return [index for index, gap in gaps if gap > _CELL_GAP * height]
 
 
 def _text_of(page: pypdfium2.PdfTextPage) -> str:

@@ -17,6 +17,9 @@ from kb.reading.sections import Box
 _LEADING = 1.7
 """Lines of one cell are no further apart, in font heights."""
 
+_SAME_LEADING = 1.3
+"""Nor so many times further apart than the two lines before."""
+
 _ROW_GAP = 4.0
 """Rows of one table are no further apart, in font heights of the line above."""
 
@@ -62,7 +65,9 @@ def parts(lines: Sequence[Line]) -> Iterator[list[Line] | Table]:
             if plain:
                 yield plain
                 plain = []
-            yield Table(_lines(group), [Row(_placed(row, columns)) for row in group])
+            found = _lines(group)
+            step = -1 if 2 * sum(line.leftward for line in found) > len(found) else 1
+            yield Table(found, [Row(_placed(row, columns)[::step]) for row in group])
     if plain:
         yield plain
 
@@ -91,13 +96,14 @@ def same_columns(one: Sequence[Row], other: Sequence[Row]) -> bool:
 def _in_one(row: Sequence[Cell]) -> list[Line]:
     """The lines of a row outside of a table; where each is one piece of the same line, put together again."""
     first = row[0][0]
-    if len(row) == 1 or any(len(cell) > 1 for cell in row) or first.leftward:
+    if len(row) == 1 or any(len(cell) > 1 for cell in row):
         return [line for cell in row for line in cell]
-    pieces = sorted((cell[0] for cell in row), key=lambda line: line.box[0])
+    leftward = any(cell[0].leftward for cell in row)
+    pieces = sorted((cell[0] for cell in row), key=lambda line: line.box[0], reverse=leftward)
     words = " ".join(piece.text for piece in pieces)
     places = [piece.place for piece in pieces if piece.place]
     box, place = _around([piece.box for piece in pieces]), _around(places) if places else None
-    return [replace(first, text=words, box=box, place=place, hyphenated=pieces[-1].hyphenated)]
+    return [replace(first, text=words, box=box, place=place, hyphenated=pieces[-1].hyphenated, leftward=leftward)]
 
 
 def _around(boxes: Sequence[Box]) -> Box:
@@ -122,19 +128,36 @@ def _beside(one: Line, other: Line) -> bool:
 def _stacks(lines: Sequence[Line]) -> Iterator[Cell]:
     """Lines that stand closely below each other, as they follow each other."""
     stack = [lines[0]]
+    beside: Line | None = None
     for line in lines[1:]:
-        if not _is_below(stack[-1], line):
+        if not _goes_on(stack, line, beside):
             yield stack
+            beside = stack[-1]
             stack = []
         stack.append(line)
     yield stack
+
+
+def _goes_on(stack: Cell, line: Line, beside: Line | None) -> bool:
+    """Whether a line belongs to the lines above it, and neither to a table below them nor to the text below a table."""
+    last = stack[-1]
+    if not _is_below(last, line):
+        return False
+    if len(stack) > 1 and line.baseline - last.baseline > _SAME_LEADING * (last.baseline - stack[-2].baseline):
+        return False
+    return beside is None or not (_beside(beside, last) and _overlap(beside, line))
 
 
 def _is_below(above: Line, line: Line) -> bool:
     distance = line.baseline - above.baseline
     if not 0.2 * above.height < distance <= _LEADING * max(above.height, line.height):
         return False
-    return min(above.box[2], line.box[2]) > max(above.box[0], line.box[0])
+    return _overlap(above, line)
+
+
+def _overlap(one: Line, other: Line) -> bool:
+    """Whether two lines overlap in width."""
+    return min(one.box[2], other.box[2]) > max(one.box[0], other.box[0])
 
 
 def _rows(stacks: Iterator[Cell]) -> Iterator[list[Cell]]:
