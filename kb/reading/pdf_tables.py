@@ -28,6 +28,7 @@ _COLUMN_FILL = 0.8
 _COLUMN_LETTERS = 20
 """Two columns of so many lines, as full as this and so long, are text in columns, not cells."""
 
+_BULLET = regex.compile(r"[•‣◦▪●○■□❖➢✓*·–—-]|\(?\d{1,3}[.)、]|[(（]?[a-zA-Z][.)）]")
 _DIGIT = regex.compile(r"\p{Nd}")
 
 Cell = list[Line]
@@ -54,7 +55,7 @@ def parts(lines: Sequence[Line]) -> Iterator[list[Line] | Table]:
     plain: list[Line] = []
     for group in _grids(_rows(_stacks(lines))):
         columns = _columns(group)
-        if len(group) < 2 or len(columns) < 2 or any(len(cell) > _CELL_LINES for row in group for cell in row):
+        if len(group) < 2 or len(columns) < 2 or _is_list(group) or _is_long(group):
             plain += [line for row in group for line in _in_one(row)]
         elif _is_text_in_columns(group, columns):
             plain += [line for column in _by_column(group, columns) for line in column]
@@ -88,16 +89,36 @@ def same_columns(one: Sequence[Row], other: Sequence[Row]) -> bool:
     return all(max(a[0], b[0]) < min(a[1], b[1]) for a, b in zip(above, below, strict=False))
 
 
+def _is_long(rows: Sequence[Sequence[Cell]]) -> bool:
+    return any(len(cell) > _CELL_LINES for row in rows for cell in row)
+
+
+def _is_list(rows: Sequence[Sequence[Cell]]) -> bool:
+    return all(map(_is_item, rows))
+
+
+def _is_item(row: Sequence[Cell]) -> bool:
+    """Whether a row is an item of a list whose bullet or number stands apart from it."""
+    return len(row) == 2 and len(row[0]) == 1 and _BULLET.fullmatch(row[0][0].text) is not None
+
+
 def _in_one(row: Sequence[Cell]) -> list[Line]:
     """The lines of a row outside of a table; where each is one piece of the same line, put together again."""
-    first = row[0][0]
-    if len(row) == 1 or any(len(cell) > 1 for cell in row) or first.leftward:
+    if _is_item(row):
+        bullet, item = row
+        return [_put_together([bullet[0], item[0]]), *item[1:]]
+    if len(row) == 1 or any(len(cell) > 1 for cell in row) or row[0][0].leftward:
         return [line for cell in row for line in cell]
-    pieces = sorted((cell[0] for cell in row), key=lambda line: line.box[0])
+    return [_put_together(sorted((cell[0] for cell in row), key=lambda line: line.box[0]))]
+
+
+def _put_together(pieces: Sequence[Line]) -> Line:
+    """The pieces of a line in the order of reading as one, which looks as the longest does."""
+    longest = max(pieces, key=lambda piece: len(piece.text))
     words = " ".join(piece.text for piece in pieces)
     places = [piece.place for piece in pieces if piece.place]
     box, place = _around([piece.box for piece in pieces]), _around(places) if places else None
-    return [replace(first, text=words, box=box, place=place, hyphenated=pieces[-1].hyphenated)]
+    return replace(longest, text=words, box=box, place=place, hyphenated=pieces[-1].hyphenated)
 
 
 def _around(boxes: Sequence[Box]) -> Box:
