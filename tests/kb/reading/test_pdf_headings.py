@@ -77,9 +77,7 @@ def test_no_heading(words: Line) -> None:
 
 
 def test_a_paragraph_in_large_letters_is_no_heading() -> None:
-    large = below(
-        ["This is a notice that fills lines and lines,", "and what it says is printed"] * 2, size=14, leading=17
-    )
+    large = below(["This is a notice that fills lines and lines"] * 4, size=14, leading=17)
     found = read([*large, *below(PROSE * 5, baseline=250)])
     assert "heading" not in [one.kind for one in found]
 
@@ -122,10 +120,16 @@ def test_bold_lines_stand_below_numbered_and_larger_ones() -> None:
 
 
 def test_chapters_hold_sections_and_articles() -> None:
-    said = ["第一章 总则", "第一节 目的", "1.1 范围", "第二章 休假"]
-    found = read(document(*(line(words, size=14) for words in said)))
-    assert paths(found)[1] == ("第一章 总则", "第一节 目的")
-    assert paths(found)[3] == ("第二章 休假",)
+    said = ["第一编 总则", "第一章 目的", "第一节 范围", "第一条 员工", "第二章 休假", "第二编 附则"]
+    found = read(document(*(line(words, bold=True) for words in said)))
+    assert paths(found) == [
+        ("第一编 总则",),
+        ("第一编 总则", "第一章 目的"),
+        ("第一编 总则", "第一章 目的", "第一节 范围"),
+        ("第一编 总则", "第一章 目的", "第一节 范围", "第一条 员工"),
+        ("第一编 总则", "第二章 休假"),
+        ("第二编 附则",),
+    ]
 
 
 def test_a_heading_goes_on_for_pages() -> None:
