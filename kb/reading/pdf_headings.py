@@ -15,7 +15,7 @@ _LINES = 3
 _LETTERS = 160
 
 _NUMBERED = regex.compile(
-    r"(?P<depth>\d{1,3}(?:\.\d{1,3}){0,5})\.?\s+\p{Lu}|(?P<cjk>\d{1,3}(?:[.．]\d{1,3}){0,5})[.．、]?\s*[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]"
+    r"(?P<depth>\d{1,3}(?:\.\d{1,3}){0,5})\.?\s+(?-i:\p{Lu})|(?P<cjk>\d{1,3}(?:[.．]\d{1,3}){0,5})[.．、]?\s*[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]"
     r"|(?P<part>(?:part|teil|partie|parte|часть)\s+[\divxlc]+\b|第\s?[\d一二三四五六七八九十百]+\s?[部编編篇])"
     r"|(?P<chapter>(?:chapter|appendix|kapitel|anhang|chapitre|annexe|capítulo|apéndice|capitolo|глава)\s+[\divxlc]+\b"
     r"|第\s?[\d一二三四五六七八九十百]+\s?[章课課回])"

@@ -60,7 +60,8 @@ def test_a_heading(heading: Line) -> None:
     [
         line("Leave", size=10.5),
         line("2.1 Leave"),
-        line("2 litres of water are enough."),
+        line("2 Litres of water are enough."),
+        line("2 litres of water are enough.", bold=True),
         line("Small print", size=8, bold=True),
         line("This sentence is important.", bold=True),
         line("A sentence in large letters.", size=14),
