@@ -138,13 +138,15 @@ class _Frame:
         self._displayed = displayed(page)
         self._width, self._height = page.get_size()
         x0, y0 = self._displayed(0.0, 0.0)
-        x1, y1 = self._displayed(math.cos(angle), math.sin(angle))
+        x1, y1 = self._displayed(math.cos(angle), -math.sin(angle))
         self._right, self._down = round(x1 - x0), round(y1 - y0)
         """The direction of reading, on the page as displayed."""
 
         if abs(self._right) + abs(self._down) != 1:
             self._right, self._down = 1, 0  # askew: no way of holding it is better
         self.is_sideways = self._down != 0
+        self.turned = {(1, 0): 0, (0, 1): 90, (-1, 0): 180, (0, -1): 270}[self._right, self._down]
+        """How far its text is turned clockwise on the page as displayed."""
 
     def point(self, x: float, y: float) -> tuple[float, float]:
         x, y = self._displayed(x, y)
@@ -183,6 +185,8 @@ class _Characters:
         self._page = page.get_textpage()
         self._text = _text_of(self._page)
         self.frame = _Frame(page, self._angle())
+        if self.frame.turned:
+            self._take_upright(page)
         self._is_turned = self.frame.is_sideways != (page.get_rotation() in (90, 270))
         self._is_plain = _is_plain(self._text)
         self._has_leftward = not self._text.isascii() and _RIGHT_TO_LEFT.search(self._text) is not None
@@ -194,8 +198,17 @@ class _Characters:
     def close(self) -> None:
         self._page.close()
 
+    def _take_upright(self, page: pypdfium2.PdfPage) -> None:
+        """Take the text once more: PDFium orders what stands at one height from left to right, as displayed."""
+        self._page.close()
+        rotation = page.get_rotation()
+        page.set_rotation((rotation - self.frame.turned) % 360)
+        self._page = page.get_textpage()
+        self._text = _text_of(self._page)
+        page.set_rotation(rotation)
+
     def _angle(self) -> float:
-        """How most lines run, in radians from the horizontal of the page's own space."""
+        """How most lines run, in radians clockwise from the horizontal of the page's own space."""
         firsts = [found.end() - len(found.group().lstrip()) for found in _SOME_LINES.finditer(self._text)]
         angles = Counter(round(pdfium.FPDFText_GetCharAngle(self._page, first), 2) for first in firsts[:_ANGLES])
         return angles.most_common(1)[0][0] if angles else 0.0

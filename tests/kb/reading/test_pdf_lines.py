@@ -49,7 +49,7 @@ def test_a_line(path: Path) -> None:
     assert 72 <= left < right < 110
     assert 90 < top < bottom <= 103
     assert 9 < line.height < 13
-    assert not (line.hyphenated or line.bold or line.monospaced or line.leftward)
+    assert [line.hyphenated, line.bold, line.monospaced, line.leftward] == [False] * 4
 
 
 @pytest.mark.parametrize(
