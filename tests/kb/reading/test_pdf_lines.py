@@ -113,13 +113,16 @@ def test_right_to_left_words(path: Path, drawn: str) -> None:
 
 
 def test_letterspaced_chinese_is_one_word(path: Path) -> None:
-    drawn = b"".join(words(letter, 72 + 30 * at, 700, font="F4") for at, letter in enumerate("员工休假管理办法"))
-    assert texts(lines(path, drawn)) == ["员工休假管理办法"]
+    assert texts(lines(path, b"18 Tc ", words("员工休假管理办法", 72, 700, font="F4"))) == ["员工休假管理办法"]
 
 
-def test_a_spread_line_is_not_cut(path: Path) -> None:
-    drawn = b"".join(words(letter, 72 + 40 * at, 700) for at, letter in enumerate("MANUAL"))
-    assert texts(lines(path, drawn)) == ["M A N U A L"]
+@pytest.mark.parametrize(
+    ("pieces", "font", "said"),
+    [(["员工", "休假", "管理", "办法", "细则"], "F4", "员工休假管理办法细则"), (list("MANUAL"), "F1", "M A N U A L")],
+)
+def test_a_line_spread_over_its_column_is_not_cut(path: Path, pieces: list[str], font: str, said: str) -> None:
+    drawn = [words(piece, 72 + 50 * at, 700, font=font) for at, piece in enumerate(pieces)]
+    assert texts(lines(path, *drawn)) == [said]
 
 
 @pytest.mark.parametrize("rotate", [0, 90, 180, 270])
