@@ -54,7 +54,7 @@ def parts(lines: Sequence[Line]) -> Iterator[list[Line] | Table]:
         return
     plain: list[Line] = []
     for group in _grids(_rows(_stacks(lines))):
-        columns = _columns(group)
+        columns = _in_order(_columns(group), group)
         if len(group) < 2 or len(columns) < 2 or _is_list(group) or _is_long(group):
             plain += [line for row in group for line in _in_one(row)]
         elif _is_text_in_columns(group, columns):
@@ -212,6 +212,12 @@ def _columns(rows: Sequence[Sequence[Cell]]) -> list[tuple[float, float]]:
         else:
             merged.append((left, right))
     return merged
+
+
+def _in_order(columns: list[tuple[float, float]], rows: Sequence[Sequence[Cell]]) -> list[tuple[float, float]]:
+    """The columns in the order of reading: from right to left where most words are read so. Figures say nothing."""
+    lines = [line for line in _lines(rows) if any(map(str.isalpha, line.text))]
+    return columns[::-1] if sum(line.leftward for line in lines) * 2 > len(lines) else columns
 
 
 def _column_of(cell: Cell, columns: Sequence[tuple[float, float]]) -> int | None:

@@ -133,6 +133,17 @@ def test_two_columns_of_text_are_read_one_after_the_other(across: bool) -> None:
     assert (found.kind, found.text) == ("prose", " ".join(f"{COLUMN} {number}" for number in range(20)))
 
 
+@pytest.mark.parametrize(("words", "said"), [(("الشاي", "السعر"), "السعر | الشاي"), (("Tea", "Price"), "Tea | Price")])
+def test_the_first_column_is_where_reading_begins(words: tuple[str, str], said: str) -> None:
+    lines = [
+        line(word, left, baseline, leftward=not word.isascii())
+        for baseline, cells in ((100, words), (120, ("12", "34")))
+        for word, left in zip(cells, (72, 200), strict=True)
+    ]
+    figures = "12 | 34" if words[0].isascii() else "34 | 12"
+    assert only(read(lines)).text == f"{said}\n{figures}"
+
+
 def test_pieces_of_one_line_are_put_together() -> None:
     found = only(read([line("A line", 72), line("with a gap in it", 160), line("and the next.", 72, 100 + LEADING)]))
     assert (found.kind, found.text) == ("prose", "A line with a gap in it and the next.")
