@@ -31,6 +31,7 @@ _HYPHEN = "\x02"
 # Hebrew, Arabic, Syriac, Thaana and what follows them in Unicode's blocks, and their presentation forms.
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
 _LETTER = regex.compile(r"\p{L}")
+_ASCII = re.compile("[!-~]")
 
 _GAP = 1.6
 """A wider gap between two words, in font heights, is none of a sentence: what stands on both sides belongs to
@@ -227,6 +228,8 @@ class _Characters:
             return
         baseline, height = self._measure(first, last)
         bold, monospaced = self._style(first, last)
+        # Chinese and Japanese fonts are: theirs says nothing of code.
+        monospaced = monospaced and _ASCII.search(self._text, first, last) is not None
         if gap > _GAP * height and not monospaced:
             cuts = [first, *self._cuts(first, last, height), last]
         else:

@@ -145,9 +145,18 @@ def _stacks(lines: Sequence[Line]) -> Iterator[Cell]:
     stack = [lines[0]]
     for line in lines[1:]:
         if not _is_below(stack[-1], line):
-            yield stack
+            yield from _without_what_is_above(stack, line)
             stack = []
         stack.append(line)
+    yield stack
+
+
+def _without_what_is_above(stack: Cell, beside: Line) -> Iterator[Cell]:
+    """The first cell of a row apart from the wider lines closely above it, as the line beside it tells."""
+    first = next((at for at, line in enumerate(stack) if _beside(line, beside)), 0)
+    if any(_share_width(line, beside) for line in stack[:first]):
+        yield stack[:first]
+        stack = stack[first:]
     yield stack
 
 
@@ -155,7 +164,11 @@ def _is_below(above: Line, line: Line) -> bool:
     distance = line.baseline - above.baseline
     if not 0.2 * above.height < distance <= _LEADING * max(above.height, line.height):
         return False
-    return min(above.box[2], line.box[2]) > max(above.box[0], line.box[0])
+    return _share_width(above, line)
+
+
+def _share_width(one: Line, other: Line) -> bool:
+    return min(one.box[2], other.box[2]) > max(one.box[0], other.box[0])
 
 
 def _rows(stacks: Iterator[Cell]) -> Iterator[list[Cell]]:

@@ -102,9 +102,10 @@ def without_pages(path: Path) -> Path:
 def words(said: str, x: float, y: float, *, font: str = "F1", size: float = 12, turned: int = 0) -> bytes:
     """What draws one line from (x, y) in a page's own space, `turned` degrees counterclockwise.
 
-    The fonts: F1 is Helvetica, F2 Courier, F3 Helvetica's bold; F4 has a character of equal width for every code point.
+    The fonts: F1 is Helvetica, F2 Courier, F3 Helvetica's bold; F4 and F5 have a character of equal width for every code point;
+    F5 is made for code.
     """
-    shown = said.encode("utf-16-be" if font == "F4" else "latin-1")
+    shown = said.encode("utf-16-be" if font in ("F4", "F5") else "latin-1")
     along, up = math.cos(math.radians(turned)), math.sin(math.radians(turned))
     return b"BT /%b %g Tf %.4f %.4f %.4f %.4f %g %g Tm <%b> Tj ET\n" % (
         font.encode(),
@@ -130,6 +131,8 @@ def with_content(path: Path, *contents: bytes) -> Path:
         b" /F2 << /Type /Font /Subtype /Type1 /BaseFont /Courier >>"
         b" /F3 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica-Bold >>"
         b" /F4 << /Type /Font /Subtype /Type0 /BaseFont /Any /Encoding /Identity-H /ToUnicode 5 0 R"
+        b" /DescendantFonts [4 0 R] >>"
+        b" /F5 << /Type /Font /Subtype /Type0 /BaseFont /AnyMono /Encoding /Identity-H /ToUnicode 5 0 R"
         b" /DescendantFonts [4 0 R] >> >>",
         b"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /Any /DW 1000"
         b" /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> >>",

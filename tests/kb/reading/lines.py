@@ -101,7 +101,11 @@ def _headed(block: Block, body: float) -> Block:
     return block if level is None else Block("heading", block.lines, level=level)
 
 
-_WORDS = st.text(st.characters(exclude_categories=["Cs", "Cc"]) | st.sampled_from("aB1-.•表图か。ـ\u0301"), max_size=12)
+_WORDS = st.text(
+    st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="\u00ad")
+    | st.sampled_from("aB1-.•表图か。ـ\u0301"),
+    max_size=12,
+)
 _SAID = _WORDS.map(text.one_line).filter(bool)
 
 any_line = st.builds(

@@ -60,6 +60,11 @@ def test_fonts(path: Path, font: str, bold: bool, monospaced: bool) -> None:
     assert (line.bold, line.monospaced) == (bold, monospaced)
 
 
+def test_letters_of_one_width_by_nature_are_not_monospaced(path: Path) -> None:
+    drawn = words("每年天数", 72, 700, font="F5"), words("apt 更新", 72, 680, font="F5")
+    assert [line.monospaced for line in lines(path, *drawn)] == [False, True]
+
+
 def test_a_bold_word_makes_no_bold_line(path: Path) -> None:
     (line,) = lines(path, words("Note:", 72, 700, font="F3"), words("this is long enough", 110, 700))
     assert (line.text, line.bold) == ("Note: this is long enough", False)

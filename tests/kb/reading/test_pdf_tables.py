@@ -121,6 +121,12 @@ def test_what_stands_around_a_table_stays_outside() -> None:
     assert found[1].text == "a | b\nc | d"
 
 
+def test_a_first_cell_closely_below_a_paragraph_is_none_of_its_lines() -> None:
+    prose = below(["A paragraph that is as wide as the table below it is,", "and ends."], baseline=80)
+    found = read([*prose, *grid(("Tea", "2"), ("Rice", "3"), top=104)])
+    assert [(one.kind, one.text) for one in found][1:] == [("table", "Tea | 2\nRice | 3")]
+
+
 def columns(words: str, *, across: bool) -> list[Line]:
     left = below([f"{words} {number}" for number in range(10)], 72, width=200)
     right = below([f"{words} {number}" for number in range(10, 20)], 320, width=200)
