@@ -102,8 +102,8 @@ def without_pages(path: Path) -> Path:
 def words(said: str, x: float, y: float, *, font: str = "F1", size: float = 12, turned: int = 0) -> bytes:
     """What draws one line from (x, y) in a page's own space, `turned` degrees counterclockwise.
 
-    The fonts: F1 is Helvetica, F2 Courier, F3 Helvetica's bold; F4 and F5 have a character of equal width for every code point;
-    F5 is made for code.
+    The fonts: F1 is Helvetica, F2 Courier, F3 Helvetica's bold; F4 and F5 have a character for every code point,
+    all of one width; F5 is made for code.
     """
     shown = said.encode("utf-16-be" if font in ("F4", "F5") else "latin-1")
     along, up = math.cos(math.radians(turned)), math.sin(math.radians(turned))
@@ -122,7 +122,7 @@ def words(said: str, x: float, y: float, *, font: str = "F1", size: float = 12, 
 
 def with_content(path: Path, *contents: bytes) -> Path:
     """A PDF of a page for each content stream, compressed: it may be a thousand times the file's size."""
-    first = 6
+    first = 5
     pages = range(first, first + 2 * len(contents), 2)
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
@@ -130,12 +130,7 @@ def with_content(path: Path, *contents: bytes) -> Path:
         b"<< /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
         b" /F2 << /Type /Font /Subtype /Type1 /BaseFont /Courier >>"
         b" /F3 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica-Bold >>"
-        b" /F4 << /Type /Font /Subtype /Type0 /BaseFont /Any /Encoding /Identity-H /ToUnicode 5 0 R"
-        b" /DescendantFonts [4 0 R] >>"
-        b" /F5 << /Type /Font /Subtype /Type0 /BaseFont /AnyMono /Encoding /Identity-H /ToUnicode 5 0 R"
-        b" /DescendantFonts [4 0 R] >> >>",
-        b"<< /Type /Font /Subtype /CIDFontType2 /BaseFont /Any /DW 1000"
-        b" /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> >>",
+        b" /F4 %b /F5 %b >>" % (_any_character(b"Any"), _any_character(b"AnyMono")),
         _stream(
             b"/CIDInit /ProcSet findresource begin begincmap\n1 begincodespacerange <0000> <FFFF> endcodespacerange\n"
             b"1 beginbfrange <0000> <FFFF> <0000> endbfrange\nendcmap end"
@@ -149,6 +144,14 @@ def with_content(path: Path, *contents: bytes) -> Path:
         ]
     path.write_bytes(_file(objects))
     return path
+
+
+def _any_character(name: bytes) -> bytes:
+    return (
+        b"<< /Type /Font /Subtype /Type0 /BaseFont /%b /Encoding /Identity-H /ToUnicode 4 0 R /DescendantFonts"
+        b" [<< /Type /Font /Subtype /CIDFontType2 /BaseFont /%b /DW 1000"
+        b" /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> >>] >>"
+    ) % (name, name)
 
 
 def _stream(content: bytes) -> bytes:
