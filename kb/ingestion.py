@@ -33,7 +33,7 @@ from kb.models.revision import ATTEMPTS
 from kb.reading import assembly, sandbox, sniffing, text
 from kb.reading.assembly import Reading
 from kb.reading.failures import Reason, Unreadable
-from kb.reading.sections import About, Item, Page, Progress, Warned
+from kb.reading.sections import About, Checkpoint, Item, Page, Progress, Warned
 
 log = logging.getLogger(__name__)
 
@@ -248,30 +248,50 @@ WITH due AS (
   ORDER BY due.turn, due.created_at LIMIT 1 FOR UPDATE OF r SKIP LOCKED
 )
 UPDATE kb_revision SET state = 'reading', attempts = attempts + 1, lease_token = %(token)s,
-  lease_expires_at = statement_timestamp() + make_interval(secs => %(lease)s), progress_done = 0, progress_total = 0
+  lease_expires_at = statement_timestamp() + make_interval(secs => %(lease)s)
 WHERE id IN (SELECT id FROM next) RETURNING id
 """
 
 
 def _read(lease: _Lease) -> None:
+    """Read the file, or the next part of one that is long: then the rest waits its turn among the other files."""
     revision = lease.revision
-    about: list[About] = []
-    warnings: list[Warned] = []
-    pages: list[Page] = []
-    items = _noting(lease, _items(lease), about=about, warnings=warnings, pages=pages)
+    items = list(_noting(lease, _items(lease, begin=storing.checkpoint(revision))))
+    if items and isinstance(items[-1], Checkpoint):
+        with transaction.atomic():
+            lease.release(
+                state=State.RECEIVED,
+                attempts=0,
+                next_attempt_at=Now(),
+                progress_done=items[-1].page - 1,
+                progress_total=lease.progress.total,
+            )
+            storing.keep_part(revision, items[:-1], items[-1])
+            transaction.on_commit(lambda: bell.ring("read"))
+        return
+    _finish(lease, [*storing.items(revision), *items])
+
+
+def _finish(lease: _Lease, items: Sequence[Item]) -> None:
+    """Split and store a document of which all items are there."""
+    revision = lease.revision
     reading = assembly.read_document(items)
+    if len(reading.text.encode()) > sandbox.TEXT_BYTES:
+        raise sandbox.too_much_text(sandbox.TEXT_BYTES)
     passages = split(reading, revision.document.collection)
     if not passages:
         raise Unreadable(Reason.NO_TEXT, _("There is no text in this file."))
     if len(passages) > storing.CHUNK_LIMIT:
         raise Unreadable(Reason.TOO_MUCH_TEXT, _("This file has more passages than the limit; split it into parts."))
+    about = next((item for item in items if isinstance(item, About)), None)
+    warnings = [{"code": item.code, "detail": item.detail} for item in items if isinstance(item, Warned)]
     with transaction.atomic():
         lease.release(
             state=State.EMBEDDING,
             language=chunking.main_language(passages),
-            reader=f"{about[0].reader} {about[0].version}" if about else "",
-            pages=len(pages) or None,
-            warnings=[{"code": warned.code, "detail": warned.detail} for warned in warnings],
+            reader=f"{about.reader} {about.version}" if about else "",
+            pages=sum(isinstance(item, Page) for item in items) or None,
+            warnings=warnings,
             progress_done=0,
             progress_total=len(passages),
         )
@@ -291,30 +311,22 @@ def split(reading: Reading, collection: Collection) -> list[Passage]:
     return chunking.settle_languages(cut)
 
 
-def _items(lease: _Lease) -> Iterator[Item]:
+def _items(lease: _Lease, *, begin: Checkpoint | None) -> Iterator[Item]:
     path = Path(default_storage.path(lease.revision.stored_name))
     if not path.is_file():
         raise Unreadable(Reason.FILE_MISSING, _("The stored file is gone. Upload it again."))
     sniffing.check(path, lease.revision.media_type)
     options = lease.revision.document.collection.reading_options
-    return sandbox.read(path, lease.revision.media_type, options=options, on_alive=lease.keep)
+    return sandbox.read(path, lease.revision.media_type, options=options, begin=begin, on_alive=lease.keep)
 
 
-def _noting(
-    lease: _Lease, items: Iterator[Item], *, about: list[About], warnings: list[Warned], pages: list[Page]
-) -> Iterator[Item]:
-    """The items, each remark on the side noted as it passes."""
+def _noting(lease: _Lease, items: Iterator[Item]) -> Iterator[Item]:
+    """The items, the progress taken off as it passes."""
     for item in items:
-        match item:
-            case About():
-                about.append(item)
-            case Warned():
-                warnings.append(item)
-            case Page():
-                pages.append(item)
-            case Progress():
-                lease.progress = item
-        yield item
+        if isinstance(item, Progress):
+            lease.progress = item
+        else:
+            yield item
 
 
 def _fail_reading(lease: _Lease, reason: Reason, detail: str) -> None:

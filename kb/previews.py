@@ -16,7 +16,7 @@ from kb.models import Chunk, Collection, Document
 from kb.reading import assembly, sandbox, sniffing
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.sandbox import Limits
-from kb.reading.sections import Item
+from kb.reading.sections import Checkpoint, Item
 
 SECONDS = 20.0
 """A person waits so long for a preview, and a process of the web server with them."""
@@ -120,7 +120,7 @@ def _items(document: Document, collection: Collection, *, until: float) -> Itera
     sniffing.check(path, revision.media_type)
     limits = Limits(seconds=SECONDS)
     for item in sandbox.read(path, revision.media_type, limits, options=collection.reading_options):
-        if monotonic() > until:
+        if monotonic() > until or isinstance(item, Checkpoint):  # a file of many scans is read in parts
             raise _slow()
         yield item
 

@@ -6,10 +6,11 @@ Every function runs in its caller's transaction.
 
 import json
 import uuid
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 from django.conf import settings
@@ -21,9 +22,11 @@ from embeddings.encoder import Embeddings
 from kb import lexemes
 from kb.chunking import Passage
 from kb.context import encoded_text
-from kb.models import Chunk, Revision, RevisionText
+from kb.models import Chunk, ReadingPart, Revision, RevisionText
 from kb.models.revision import ATTEMPTS
+from kb.reading import wire
 from kb.reading.assembly import Reading
+from kb.reading.sections import Checkpoint, Item
 
 CHUNK_LIMIT = 50_000
 """Chunks of one revision (HARDENING section 2)."""
@@ -65,9 +68,33 @@ def reuse_embeddings(revision: Revision) -> None:
 
 
 def forget(revision_id: uuid.UUID) -> None:
-    """Delete text, chunks, work and embeddings of a revision: the database cascades."""
+    """Delete parts, text, chunks, work and embeddings of a revision: the database cascades."""
+    ReadingPart.objects.filter(revision=revision_id)._raw_delete(using="default")
     RevisionText.objects.filter(revision=revision_id)._raw_delete(using="default")
     Chunk.objects.filter(revision=revision_id)._raw_delete(using="default")
+
+
+def keep_part(revision: Revision, items: Sequence[Item], checkpoint: Checkpoint) -> None:
+    """Keep what was read of a long file until the rest has been read."""
+    ReadingPart.objects.create(
+        revision=revision,
+        ordinal=ReadingPart.objects.filter(revision=revision).count(),
+        items=zlib.compress(b"".join(map(wire.encode, items))),
+        checkpoint=wire.encode(checkpoint),
+    )
+
+
+def checkpoint(revision: Revision) -> Checkpoint | None:
+    """Where the part that was read last ended; None before there is one."""
+    row = ReadingPart.objects.filter(revision=revision).only("checkpoint").last()
+    return cast(Checkpoint, wire.decode(bytes(row.checkpoint))) if row else None
+
+
+def items(revision: Revision) -> Iterator[Item]:
+    """What was read of a file before, in order."""
+    for row in ReadingPart.objects.filter(revision=revision).iterator(chunk_size=1):
+        for line in zlib.decompress(row.items).splitlines():
+            yield cast(Item, wire.decode(line))
 
 
 def forget_embeddings(revision_id: uuid.UUID) -> None:

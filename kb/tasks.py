@@ -17,9 +17,10 @@ EMBED_SECONDS = 20
 """So long an embed task goes on before it rings for the next: the worker must see signals and its broker meanwhile."""
 
 
-@shared_task(name="kb.tasks.read", soft_time_limit=240, time_limit=300)
+@shared_task(name="kb.tasks.read", soft_time_limit=420, time_limit=445)
 def read() -> None:
-    """Read one revision, if one is due."""
+    """Read one revision, or a part of a long one, if one is due. A part takes 240 s at most, and some more where its
+    last page is a scan; half the broker's visibility timeout is the end of it."""
     ingestion.read_next()
 
 

@@ -84,6 +84,33 @@ _REASON_REMEDIES: dict[Reason, str | Promise] = {
 _WARNING_REMEDIES: dict[str, str | Promise] = {
     "pages_without_text": _RECOGNISE,
     "page_unreadable": _SAVE_AGAIN,
+    "garbled_text": _(
+        "Upload the file that the PDF was made from. Or name its languages in the settings of the collection and read "
+        "it again: its pages are then recognised like scans."
+    ),
+    "ocr_used": _(
+        "If many words are wrong, see whether the collection's settings name the languages of the document, or upload "
+        "a sharper scan."
+    ),
+    "ocr_nothing": _("If there is text on these pages, scan them again with 300 dots an inch, and upload that."),
+    "ocr_rubbish": _(
+        "See whether the collection's settings name the languages of the document, or scan these pages again, sharper "
+        "and upright."
+    ),
+    "ocr_failed": _TELL,
+    "ocr_timeout": _("Split the file into parts, or scan these pages again, clean and with 300 dots an inch."),
+    "ocr_unavailable": _(
+        "Upload a copy with recognised text (OCR), or ask the people who run this server to install Tesseract."
+    ),
+    "ocr_languages_missing": _("Ask the people who run this server to install it, then read the document again."),
+    "hidden_sheets": _("If they belong to the document, show them, save the file, and upload that as the newer file."),
+    "uncalculated": _("Open the file in a spreadsheet program, save it, and upload that as the newer file."),
+    "missing_chapters": _("Upload a whole copy of the book as the newer file."),
+    "embedded_files": _(
+        "Open the file in Word and save it again, which makes them part of it, or upload them as documents of their "
+        "own."
+    ),
+    "nested_too_deep": _("Take what is nested deepest out of its lists or quotations, and upload the newer file."),
 }
 
 

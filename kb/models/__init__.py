@@ -5,6 +5,7 @@ from kb.models.chunk import Chunk, RevisionText
 from kb.models.collection import Collection, Domain
 from kb.models.document import Document
 from kb.models.embedding import Embedding, EmbeddingWork, LanguageMean
+from kb.models.part import ReadingPart
 from kb.models.revision import Revision, State
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "EmbeddingWork",
     "LanguageMean",
     "Membership",
+    "ReadingPart",
     "Revision",
     "RevisionText",
     "Role",

@@ -7,10 +7,11 @@ import posixpath
 import re
 from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from lxml import etree
+from msgspec.structs import replace
 
 from kb.reading import archive, html, text
 from kb.reading.failures import Reason, Unreadable
@@ -53,7 +54,7 @@ def read(path: Path) -> Iterator[Item]:
             missing += 1
         yield Progress(number, len(package.spine))
     if missing:
-        yield Warned("missing_chapters", f"{missing:,} chapters that the book names are not in the file.")
+        yield Warned("missing_chapters", f"Chapters that the book names are not in the file: {missing:,}.")
 
 
 def _chapter(parts: Parts, name: str, number: int, place: "_Place") -> Iterator[Section]:

@@ -10,13 +10,19 @@ import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from kb.reading import ocr, readers, wire
+import msgspec
+
+from kb.reading import readers, sniffing, wire
 from kb.reading.confinement import Ceiling, confine
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.options import Options
 from kb.reading.scans import SHEET_BYTES, Answer, Outcome, Scan
+from kb.reading.sections import Checkpoint
+
+if TYPE_CHECKING:
+    from kb.reading.ocr import Scans
 
 _RESERVE = 2 * 1024 * 1024
 
@@ -53,16 +59,23 @@ def _messages(order: dict[str, Any]) -> Iterator[wire.Message]:
         yield rendering.render(path, order["page"], scale=order["scale"])
         return
     options = _options(order["options"])
-    yield from readers.read(path, order["media_type"], options, _scans(options, order["tesseract"]))
+    if order["media_type"] != sniffing.PDF:
+        yield from readers.read(path, order["media_type"], options)
+        return
+    begin = msgspec.convert(order["begin"], Checkpoint | None)
+    yield from readers.read(path, sniffing.PDF, options, scans=_scans(options, order["tesseract"], begin), begin=begin)
 
 
 def _options(said: dict[str, Any]) -> Options:
     return Options(annotations=said["annotations"], ocr_languages=tuple(said["ocr_languages"]))
 
 
-def _scans(options: Options, tesseract: dict[str, Any] | None) -> ocr.Scans:
+def _scans(options: Options, tesseract: dict[str, Any] | None, begin: Checkpoint | None) -> "Scans":
+    from kb.reading import ocr  # brings PDFium too
+
+    before = {page: Outcome(outcome) for outcome, pages in (begin.scans if begin else {}).items() for page in pages}
     if tesseract is None:
-        return ocr.Scans(options.ocr_languages)
+        return ocr.Scans(options.ocr_languages, before=before)
     sheet = mmap.mmap(tesseract["sheet"], SHEET_BYTES)
 
     def ask(scan: Scan, picture: bytes) -> tuple[Outcome, bytes]:
@@ -74,7 +87,7 @@ def _scans(options: Options, tesseract: dict[str, Any] | None) -> ocr.Scans:
         return answer.outcome, sheet[: answer.size]
 
     there = ocr.Tesseract(tuple(tesseract["languages"]), tesseract["turns"])
-    return ocr.Scans(options.ocr_languages, tesseract=there, ask=ask)
+    return ocr.Scans(options.ocr_languages, tesseract=there, ask=ask, before=before)
 
 
 def _out_of_memory() -> wire.Failed:

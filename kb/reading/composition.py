@@ -1,9 +1,9 @@
 """A section's text put together from pieces, each of which knows where it stands."""
 
 import unicodedata
-from dataclasses import replace
 
 import regex
+from msgspec.structs import replace
 
 from kb.reading import text
 from kb.reading.sections import Box, Cell, Kind, Mark, Section

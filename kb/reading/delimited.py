@@ -3,9 +3,10 @@
 import csv
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from kb.reading import encoding, text
 from kb.reading.composition import Composition

@@ -117,6 +117,6 @@ def _not_text(byte: int, encoding: str, *, why: str = "") -> Unreadable:
         )
     return Unreadable(
         Reason.TYPE_MISMATCH,
-        f"This file says that it is text in {encoding}, but byte {byte + 1:,} is {why or 'not'}. "
+        f"This file says that it is text in {encoding}, but byte {byte + 1:,} is {why or 'not in that encoding'}. "
         "Save it as UTF-8 and upload it again.",
     )

@@ -1,8 +1,9 @@
 """Tables as cells by row and column, and the sections they make: a line for each row, the header as its context."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from itertools import takewhile
+
+from msgspec.structs import replace
 
 from kb.reading import text
 from kb.reading.composition import Composition

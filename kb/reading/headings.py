@@ -1,5 +1,7 @@
 """The headings open at a place in a document, outermost first."""
 
+from collections.abc import Iterable
+
 from kb.reading import text
 
 TITLE_LENGTH = 300
@@ -9,8 +11,13 @@ TITLE_LENGTH = 300
 class Headings:
     """The path to where a reader is. A smaller level is further out; a heading closes those of its level and below."""
 
-    def __init__(self) -> None:
-        self._open: list[tuple[float, str]] = []
+    def __init__(self, opened: Iterable[tuple[float, str]] = ()) -> None:
+        self._open: list[tuple[float, str]] = list(opened)
+
+    @property
+    def opened(self) -> tuple[tuple[float, str], ...]:
+        """The open headings, each with its level: another may begin with them."""
+        return tuple(self._open)
 
     @property
     def path(self) -> tuple[str, ...]:

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from msgspec import structs
+
 from kb.reading.composition import Composition, joint
 from kb.reading.sections import Cell, Section
 
@@ -99,7 +101,7 @@ class Table:
             return None
         section = self._whole.section("table", path)
         header = "\n".join(section.text.split("\n", self._heads)[: self._heads])
-        return replace(section, context=header if len(header) <= CONTEXT_MOST else "")
+        return structs.replace(section, context=header if len(header) <= CONTEXT_MOST else "")
 
     def _write(self, row: dict[int, _Cell]) -> bool:
         between = "\n" if self._whole else ""

@@ -3,7 +3,7 @@
 Runs in the reader, which may start no process: its parent has Tesseract read the pictures (see `scans`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -43,9 +43,14 @@ class Scans:
     """Those of one file. Where no languages are wanted, or Tesseract has none of them, none is recognised."""
 
     def __init__(
-        self, wanted: Sequence[str] = (), *, tesseract: Tesseract | None = None, ask: Ask | None = None
+        self,
+        wanted: Sequence[str] = (),
+        *,
+        tesseract: Tesseract | None = None,
+        ask: Ask | None = None,
+        before: Mapping[int, Outcome] | None = None,
     ) -> None:
-        self.outcomes: dict[int, Outcome] = {}
+        self.outcomes: dict[int, Outcome] = dict(before or {})
         """What became of each page that was taken for a scan, by its number."""
         self._wanted = wanted
         self._tesseract = tesseract
@@ -103,25 +108,38 @@ class Scans:
             return ocr_page.Recognised(Outcome.FILE_TIMEOUT)
         return ocr_page.recognise(page, number, self._ask, self._languages, turns=self._tesseract.turns)
 
+    def by_outcome(self) -> dict[Outcome, list[int]]:
+        """The pages of each outcome that there was."""
+        return {outcome: pages for outcome in Outcome if (pages := self._pages(outcome))}
+
     def _pages(self, outcome: Outcome) -> list[int]:
         return [number for number, became in self.outcomes.items() if became == outcome]
 
     def _warned(self, outcome: Outcome, pages: Sequence[int], total: int) -> Warned:
-        of, which = f"{len(pages):,} of {total:,}", numbers(pages)
+        count, which = f"{len(pages):,}", numbers(pages)
         match outcome:
             case Outcome.RECOGNISED:
                 by = "+".join(self._languages)
-                return Warned("ocr_used", f"{of} pages were recognised by OCR ({by}): check quotations from {which}.")
+                return Warned(
+                    "ocr_used",
+                    f"{count} of {total:,} pages were recognised by OCR ({by}): check quotations from {which}.",
+                )
             case Outcome.NOTHING:
-                return Warned("ocr_nothing", f"On {of} pages text recognition found nothing: {which}.")
+                return Warned("ocr_nothing", f"On {count} of {total:,} pages text recognition found nothing: {which}.")
             case Outcome.RUBBISH:
-                return Warned("ocr_rubbish", f"On {of} pages text recognition found nothing that makes sense: {which}.")
+                return Warned(
+                    "ocr_rubbish",
+                    f"On {count} of {total:,} pages text recognition found nothing that makes sense: {which}.",
+                )
             case Outcome.FAILED:
-                return Warned("ocr_failed", f"On {of} pages text recognition failed: {which}.")
+                return Warned("ocr_failed", f"On {count} of {total:,} pages text recognition failed: {which}.")
             case Outcome.PAGE_TIMEOUT:
-                return Warned("ocr_timeout", f"On {of} pages text recognition took too long: {which}.")
+                return Warned("ocr_timeout", f"On {count} of {total:,} pages text recognition took too long: {which}.")
             case Outcome.FILE_TIMEOUT:
-                return Warned("ocr_timeout", f"The time for text recognition was used up before {of} pages: {which}.")
+                return Warned(
+                    "ocr_timeout",
+                    f"The time for text recognition was used up before {count} of {total:,} pages: {which}.",
+                )
 
     def _lacking(self) -> Iterator[Warned]:
         if self._tesseract is None:

@@ -11,12 +11,15 @@ when PDFium does not open a file.
 
 from collections.abc import Iterator
 from pathlib import Path
+from time import monotonic
 
 import pypdfium2
 import pypdfium2.raw as pdfium
+from msgspec.structs import replace
 
-from kb.reading import ocr, pdf_blocks, pdf_headings, pdf_lines, pdf_outline, text
+from kb.reading import ocr, pdf_annotations, pdf_blocks, pdf_furniture, pdf_headings, pdf_lines, pdf_outline, text
 from kb.reading.failures import Reason, Unreadable
+from kb.reading.headings import Headings
 from kb.reading.ocr import Scans
 from kb.reading.options import Options
 from kb.reading.pdf_blocks import Block, Usual
@@ -25,10 +28,17 @@ from kb.reading.pdf_furniture import Window
 from kb.reading.pdf_headings import Sizes
 from kb.reading.pdf_lines import Line, Sheet
 from kb.reading.pdf_text import Compounds
-from kb.reading.sections import About, Item, Page, Progress, Warned
+from kb.reading.sections import About, Checkpoint, Item, Page, Progress, Section, Warned
 
 VERSION = "2"
 PAGE_LIMIT = 5_000
+
+PART = 500
+"""Pages of a part: seconds of work."""
+
+_SCANS = 30
+_SECONDS = 120.0
+"""A part ends with so many recognised pages, or with one after so long: each may take seconds, a hard one minutes."""
 
 _LETTER = (612.0, 792.0)  # what PDF readers take a page of no size for
 _OUTLINED = -10_000
@@ -41,16 +51,18 @@ _MONOSPACED_MOST = 0.6
 """Where more of a document's letters are monospaced, it was typed so, and they are no sign of code."""
 
 
-def read(path: Path, options: Options, scans: Scans | None = None) -> Iterator[Item]:
-    """The pages of a PDF and the sections on them. Raises Unreadable, NO_TEXT included."""
+def read(path: Path, options: Options, scans: Scans | None = None, begin: Checkpoint | None = None) -> Iterator[Item]:
+    """The pages of a PDF and the sections on them: a part of it, from where the part before ended. Raises Unreadable,
+    NO_TEXT included."""
     document = open_document(path)
     total = len(document)
     if total > PAGE_LIMIT:
         raise Unreadable(
             Reason.TOO_MANY_PAGES, f"This PDF has {total:,} pages; the limit is {PAGE_LIMIT:,}. Split it into parts."
         )
-    yield _about(document)
-    yield from _Reading(document, scans or Scans()).items()
+    if begin is None:
+        yield _about(document)
+    yield from _Reading(document, options, scans or Scans(), begin or Checkpoint(1)).items()
 
 
 def open_document(path: Path) -> pypdfium2.PdfDocument:
@@ -100,47 +112,100 @@ def _about(document: pypdfium2.PdfDocument) -> About:
 
 
 class _Reading:
-    """One pass over the pages."""
+    """One pass over the pages of a part.
 
-    def __init__(self, document: pypdfium2.PdfDocument, scans: Scans) -> None:
+    The pages around it are looked at too: running heads are known by their neighbours, and a paragraph may go on behind
+    the last page. What begins on other pages is left to the parts that they are of.
+    """
+
+    def __init__(self, document: pypdfium2.PdfDocument, options: Options, scans: Scans, begin: Checkpoint) -> None:
         self._document = document
+        self._options = options
         self._scans = scans
         self._total = len(document)
+        self._first = begin.page
+        self._last = min(begin.page + PART - 1, self._total)
+        self._scanned_before = len(scans.outcomes)
+        self._begun = monotonic()
         self._outline = pdf_outline.entries(document)
         self._is_outlined = sum(map(len, self._outline.values())) * _PAGES_A_HEADING >= self._total
         self._window = Window()
         self._sizes = Sizes()
         self._compounds = Compounds()
-        self._flow = Flow(self._compounds)
+        self._headings = Headings(begin.headings)
+        self._flow = Flow(self._compounds, self._headings)
         self._letters = self._monospaced = 0
-        self._without_text: list[int] = []
+        self._without_text = list(begin.without_text)
+        self._garbled: list[int] = []
+        self._notes: dict[int, list[Section]] = {}
 
     def items(self) -> Iterator[Item]:
-        for number in range(1, self._total + 1):
+        for item in self._all():
+            if self._is_of_part(item):
+                yield item
+        if self._last == self._total:
+            yield from _warn(self._without_text, self._total, self._scans)
+            return
+        scans = {str(outcome): tuple(pages) for outcome, pages in self._scans.by_outcome().items()}
+        yield Checkpoint(self._last + 1, self._headings.opened, tuple(self._without_text), scans)
+
+    def _all(self) -> Iterator[Item]:
+        number = max(1, self._first - pdf_furniture.AROUND - 1)
+        while number <= min(self._last + pdf_furniture.AROUND + 1, self._total):
             try:
                 sheet = self._measured(number)
             except pypdfium2.PdfiumError:
                 sheet = Sheet(number, *_LETTER, lines=[], length=_LETTER[1])
-                yield Warned("page_unreadable", f"Page {number:,} is damaged and was left out.")
+                if self._first <= number <= self._last:
+                    yield Warned("page_unreadable", f"Page {number:,} is damaged and was left out.")
             yield Progress(number, self._total)
             self._note(sheet)
             for body in self._window.add(sheet):
                 yield from self._settled(body)
+            number += 1
         for body in self._window.rest():
             yield from self._settled(body)
         yield from self._flow.rest()
-        yield from _warn(self._without_text, self._total, self._scans)
+        if self._garbled:
+            yield Warned("garbled_text", f"The letters of these pages cannot be told: {ocr.numbers(self._garbled)}.")
+
+    def _is_of_part(self, item: Item) -> bool:
+        match item:
+            case Page():
+                return self._first <= item.number <= self._last
+            case Section() if item.marks:
+                return self._first <= item.marks[0].unit <= self._last
+            case Progress():
+                return item.done >= self._first
+        return True
 
     def _measured(self, number: int) -> Sheet:
         page = self._document[number - 1]
         if number in self._outline:
             self._outline[number] = pdf_outline.on_page(page, self._outline[number])
-        sheet = self._scans.recognised(page, pdf_lines.measure(page, number))
+        sheet = pdf_lines.measure(page, number)
+        if self._first <= number <= self._last:
+            sheet = self._recognised(page, sheet)
+            if self._options.annotations:
+                self._notes[number] = list(pdf_annotations.sections(page, number))
         page.close()
         return sheet
 
+    def _recognised(self, page: pypdfium2.PdfPage, sheet: Sheet) -> Sheet:
+        """The page with what can be read of a scan, or of letters that mean nothing. Recognition takes long: a part has
+        a number of such pages only."""
+        found = self._scans.recognised(page, replace(sheet, lines=[]) if sheet.is_garbled else sheet)
+        if len(self._scans.outcomes) - self._scanned_before >= _SCANS or (
+            sheet.number in self._scans.outcomes and monotonic() - self._begun > _SECONDS
+        ):
+            self._last = sheet.number
+        if sheet.is_garbled and not found.lines:
+            self._garbled.append(sheet.number)
+            return sheet
+        return found
+
     def _note(self, sheet: Sheet) -> None:
-        if not sheet.lines:
+        if not sheet.lines and self._first <= sheet.number <= self._last:
             self._without_text.append(sheet.number)
         self._sizes.note(sheet.lines)
         self._compounds.note(sheet.lines)
@@ -149,10 +214,16 @@ class _Reading:
             self._monospaced += len(line.text) * line.monospaced
 
     def _settled(self, sheet: Sheet) -> Iterator[Item]:
+        if not self._first - 1 <= sheet.number <= self._last + 1:
+            return
         yield Page(sheet.number, round(sheet.width, 2), round(sheet.height, 2))
         usual = Usual(sheet.lines, sheet.length)
         blocks = [block for part in self._parts(sheet) for block in self._blocks(part, usual)]
+        if sheet.number > self._last:
+            blocks = blocks[:1] if blocks and blocks[0].kind != "heading" else []
         yield from self._flow.add(blocks, usual, body=self._sizes.body)
+        for note in self._notes.pop(sheet.number, ()):
+            yield replace(note, heading_path=self._headings.path)
 
     def _parts(self, sheet: Sheet) -> Iterator[Block | list[Line]]:
         """The lines of a page in order, cut where the outline's headings stand."""

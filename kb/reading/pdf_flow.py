@@ -16,9 +16,9 @@ _SAME_FONT = 0.1
 class Flow:
     """Takes the blocks of page after page. Each waits for the next, which may go on with it."""
 
-    def __init__(self, compounds: Compounds) -> None:
+    def __init__(self, compounds: Compounds, headings: Headings) -> None:
         self._compounds = compounds
-        self._headings = Headings()
+        self._headings = headings
         self._open: Block | None = None
         self._notes: list[Block] = []
         self._usual = Usual((), 0.0)
@@ -33,8 +33,9 @@ class Flow:
                 continue
             yield from self.rest()
             self._open = block
-        if text:
-            self._usual = usual
+        if not blocks:
+            yield from self.rest()  # a picture, or nothing: what follows begins anew
+        self._usual = usual
         self._notes += notes
 
     def rest(self) -> Iterator[Section]:

@@ -119,12 +119,17 @@ def _shape(words: str) -> str:
 
 def _running(one: _Seen, others: Sequence[_Seen]) -> set[int]:
     """The lines of a page that are furniture, by identity."""
-    if not others:
+    if not others or (_is_bare(one) and sum(map(_is_bare, others)) * 2 >= len(others)):
         return set()
     enough = 1 if len(others) <= 2 else 2
     found = [edge for edge in one.edges if _times(edge, others) >= enough]
     found += [edge for edge in one.edges if _stands_where_others_do(edge, others)]
     return {id(edge.line) for edge in found}
+
+
+def _is_bare(one: _Seen) -> bool:
+    """Whether all its lines are at the edge: a few blank pages have heads alone, but pages of one line are no heads."""
+    return len(one.edges) == len(one.sheet.lines)
 
 
 def _times(edge: _Edge, others: Sequence[_Seen]) -> int:

@@ -53,6 +53,10 @@ _FORMS = re.compile("[\ufb00-\ufb4f\ufb50-\ufdfb\ufe70-\ufefc\u2e80-\u2fdf\uf900
 _SYMBOLS = re.compile("[\uf020-\uf0ff]")
 _BULLETS = str.maketrans({"\uf0b7": "•", "\uf0a7": "▪", "\uf0d8": "➢", "\uf0fc": "✓", "\uf0a8": "◦", "\uf076": "❖"})
 
+_SAMPLE = 60
+_SAMPLE_LEAST = 20
+_MEANINGLESS = frozenset(map(chr, (*range(0xE000, 0xF900), 0xFFFD, *range(0x80, 0xA0))))
+
 _BOLD = regex.compile(rb"bold|black|heavy|semibold|demi|-bd|cmbx|sfbx", regex.IGNORECASE)
 _MONOSPACED = regex.compile(rb"mono|courier|consol|menlo|typewriter|cmtt|sftt|fixed|terminal", regex.IGNORECASE)
 _FONT_NAME_MOST = 128
@@ -101,6 +105,9 @@ class Sheet(Struct):
     length: float
     """From top to bottom, held as its lines are measured."""
 
+    is_garbled: bool = False
+    """The file does not say which letters its glyphs are."""
+
 
 Displayed = Callable[[float, float], tuple[float, float]]
 """From a point in the page's own space to one on the page as displayed."""
@@ -126,10 +133,11 @@ def measure(page: pypdfium2.PdfPage, number: int) -> Sheet:
     width, height = page.get_size()
     characters = _Characters(page, number)
     lines = list(characters.lines())
+    is_garbled = characters.are_garbled()
     characters.close()
     if page.get_cropbox() != page.get_mediabox():
         lines = [line for line in lines if line.place]
-    return Sheet(number, width, height, lines, width if characters.frame.is_sideways else height)
+    return Sheet(number, width, height, lines, width if characters.frame.is_sideways else height, is_garbled)
 
 
 class _Frame:
@@ -148,6 +156,10 @@ class _Frame:
         self.is_sideways = self._down != 0
         self.turned = {(1, 0): 0, (0, 1): 90, (-1, 0): 180, (0, -1): 270}[self._right, self._down]
         """How far its text is turned clockwise on the page as displayed."""
+        (self._x, self._y), (x1, y1) = self.point(0.0, 0.0), self.point(1.0, 1.0)
+        across = self.point(1.0, 0.0)[1] != self._y
+        self._is_plain = not across and x1 > self._x and y1 < self._y
+        """Nothing is turned: points only count from another corner."""
 
     def point(self, x: float, y: float) -> tuple[float, float]:
         x, y = self._displayed(x, y)
@@ -158,6 +170,8 @@ class _Frame:
         return (y, self._width - x) if self._down == 1 else (self._height - y, x)
 
     def box(self, left: float, bottom: float, right: float, top: float) -> Box:
+        if self._is_plain and left <= right and bottom <= top:
+            return left + self._x, self._y - top, right + self._x, self._y - bottom
         return _spanned(self.point(left, bottom), self.point(right, top))
 
     def place(self, box: Box) -> Box | None:
@@ -207,6 +221,18 @@ class _Characters:
         self._page = page.get_textpage()
         self._text = _text_of(self._page)
         page.set_rotation(rotation)
+
+    def are_garbled(self) -> bool:
+        """Whether most of a sample have no meaning: they are in a private use area, or PDFium had to guess."""
+        step = max(1, len(self._text) // _SAMPLE)
+        sample = [index for index in range(0, len(self._text), step) if not self._text[index].isspace()]
+        if len(sample) < _SAMPLE_LEAST:
+            return False
+        meaningless = sum(
+            self._text[index] in _MEANINGLESS or pdfium.FPDFText_HasUnicodeMapError(self._page, index) == 1
+            for index in sample
+        )
+        return bool(meaningless * 2 > len(sample))
 
     def _angle(self) -> float:
         """How most lines run, in radians clockwise from the horizontal of the page's own space."""
@@ -323,26 +349,30 @@ class _Characters:
         return _style(name, self._flags.value)
 
     def _lefts(self, first: int, last: int) -> list[float | None]:
-        return [None if box is None else box[0] for box in self._each(first, last)]
+        """The left edge of each character as the page is held; None for those that take no place."""
+        edges = map(self._edges, range(first, last))
+        return [None if found is None else self.frame.box(*found)[0] for found in edges]
 
-    def _each(self, first: int, last: int) -> list[Box | None]:
-        """The box of each character; None for those that take no place."""
-        return [self._box(index) for index in range(first, last)]
-
-    def _box(self, index: int) -> Box | None:
+    def _edges(self, index: int) -> Box | None:
+        """Left, bottom, right and top of a character, in the page's own space; None for one that takes no place."""
         if self._text[index].isspace():
             return None
         left, right, bottom, top = self._sides
         if not pdfium.FPDFText_GetCharBox(self._page, index, left, right, bottom, top):
             return None
-        if left.value == right.value and bottom.value == top.value:
-            return None
-        return self.frame.box(left.value, bottom.value, right.value, top.value)
+        x0, y0, x1, y1 = left.value, bottom.value, right.value, top.value
+        return None if x0 == x1 and y0 == y1 else (x0, y0, x1, y1)
 
     def _cuts(self, first: int, last: int, height: float) -> list[int]:
         """Where in a line a wide gap ends; nowhere in one whose characters were all moved apart to fill it."""
-        placed = [(index, box) for index, box in enumerate(self._each(first, last), start=first) if box]
-        gaps = [(index, _between(before, box)) for (_at, before), (index, box) in pairwise(placed)]
+        along = 1 if self._is_turned else 0
+        gaps: list[tuple[int, float]] = []
+        before: Box | None = None
+        for index in range(first, last):
+            edges = self._edges(index)
+            if edges and before:
+                gaps.append((index, max(edges[along] - before[along + 2], before[along] - edges[along + 2])))
+            before = edges or before
         if sum(gap > _SPREAD_GAP * height for _index, gap in gaps) > _SPREAD * len(gaps):
             return []
         return [index for index, gap in gaps if gap > _GAP * height]
@@ -384,7 +414,3 @@ def _style(name: bytes, flags: int) -> tuple[bool, bool]:
     # Bits 1 and 19 of a font's flags (ISO 32000-1, table 123); names are surer, where they say anything.
     bold = bool(flags & 1 << 18) or _BOLD.search(name) is not None
     return bold, bool(flags & 1) or _MONOSPACED.search(name) is not None
-
-
-def _between(one: Box, other: Box) -> float:
-    return max(other[0] - one[2], one[0] - other[2])

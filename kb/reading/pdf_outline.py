@@ -4,6 +4,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -121,5 +122,6 @@ def _count(entry: Entry, lines: Sequence[Line]) -> int:
     return 0
 
 
+@lru_cache(512)  # a page's lines are compared with each of its headings
 def _letters(words: str) -> str:
     return _NOT_A_WORD.sub("", unicodedata.normalize("NFKC", words).casefold())

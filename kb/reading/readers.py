@@ -3,11 +3,16 @@
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kb.reading import sniffing, syntaxes
-from kb.reading.ocr import Scans
 from kb.reading.options import Options
-from kb.reading.sections import Item
+from kb.reading.sections import Checkpoint, Item
+
+if TYPE_CHECKING:
+    from kb.reading.ocr import Scans
+
+_PLAIN = Options()
 
 # By name: a child reads one file, and the libraries of all readers together take it three times as long to start.
 _READERS = {
@@ -26,13 +31,20 @@ _READERS = {
 }
 
 
-def read(path: Path, media_type: str, options: Options, scans: Scans) -> Iterator[Item]:
-    """The items of a file, in the order of the document.
+def read(
+    path: Path,
+    media_type: str,
+    options: Options = _PLAIN,
+    *,
+    scans: "Scans | None" = None,
+    begin: Checkpoint | None = None,
+) -> Iterator[Item]:
+    """The items of a file, in the order of the document; of a long PDF those of a part (see `Checkpoint`).
 
     Runs hostile bytes through parsers in C: call it through `sandbox.read`, which does so in a child process.
     """
     if media_type == sniffing.PDF:
-        yield from import_module("kb.reading.pdf").read(path, options, scans)
+        yield from import_module("kb.reading.pdf").read(path, options, scans, begin)
     elif media_type in syntaxes.BY_MEDIA_TYPE:
         yield from import_module("kb.reading.source").read(path, media_type)
     else:

@@ -14,12 +14,14 @@ from pathlib import Path
 from time import monotonic
 from typing import IO, Any, cast
 
+import msgspec
+
 from kb.reading import sniffing, tesseract, wire
 from kb.reading.confinement import Ceiling
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.options import Options
 from kb.reading.scans import Scan
-from kb.reading.sections import Item, PageImage, Section
+from kb.reading.sections import Checkpoint, Item, PageImage, Section
 from kb.reading.tesseract import Desk
 
 log = logging.getLogger(__name__)
@@ -30,6 +32,9 @@ _ALIVE_SECONDS = 1.0
 _TICK = 0.5
 _MUCH_OF_MEMORY = 4
 _MIB = 1024 * 1024
+
+
+TEXT_BYTES = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class Limits:
 
     memory: int = 1536 * _MIB
     output: int = 64 * _MIB
-    text: int = 20_000_000
+    text: int = TEXT_BYTES
     """Bytes of text in UTF-8."""
 
     recognition: tesseract.Limits = tesseract.DEFAULT
@@ -67,16 +72,23 @@ def read(
     limits: Limits = DEFAULT,
     *,
     options: Options = _PLAIN,
+    begin: Checkpoint | None = None,
     on_alive: Callable[[], None] = _nothing,
 ) -> Iterator[Item]:
-    """The items of a file as its reader finds them.
+    """The items of a file as its reader finds them; of a long one those of a part, the last of which is the checkpoint
+    that the next part has to `begin` with.
 
     `on_alive` is called about once a second while the reader lives. Raises Unreadable with the precise reason; what
     `on_alive` raises passes through. However this ends, also by `close()`, the child is gone.
     """
     silence = limits.page_seconds if media_type == sniffing.PDF else limits.seconds
     size = 0
-    order: dict[str, Any] = {"path": str(path), "media_type": media_type, "options": asdict(options)}
+    order: dict[str, Any] = {
+        "path": str(path),
+        "media_type": media_type,
+        "options": asdict(options),
+        "begin": msgspec.to_builtins(begin),
+    }
     scanned = options.ocr_languages if media_type == sniffing.PDF else ()
     with tesseract.desk(scanned, limits.recognition) as desk:
         order["tesseract"] = desk.order() if desk else None
@@ -86,11 +98,15 @@ def read(
             if isinstance(message, Section):
                 size += len(message.text.encode())
                 if size > limits.text:
-                    raise Unreadable(
-                        Reason.TOO_MUCH_TEXT,
-                        f"This file has more than {limits.text / 1e6:,.0f} MB of text. Split it into parts.",
-                    )
+                    raise too_much_text(limits.text)
             yield message
+
+
+def too_much_text(limit: int) -> Unreadable:
+    """Why a file of more text than so many bytes is not read."""
+    return Unreadable(
+        Reason.TOO_MUCH_TEXT, f"This file has more than {limit / 1e6:,.0f} MB of text. Split it into parts."
+    )
 
 
 def render_page(path: Path, page: int, scale: float, limits: Limits = RENDERING) -> PageImage:

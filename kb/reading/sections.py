@@ -100,5 +100,19 @@ class About(Struct, frozen=True, array_like=True, tag=True):
     metadata: dict[str, str] = {}
 
 
-Item = About | Page | Section | Warned | Progress
+class Checkpoint(Struct, frozen=True, array_like=True, tag=True):
+    """A long file is read in parts: the last item of a part that is not the last, and what the next one begins with."""
+
+    page: Ordinal
+    """The first that has not been read."""
+
+    headings: tuple[tuple[float, str], ...] = ()
+    """Those open there, each with its level."""
+
+    without_text: tuple[Ordinal, ...] = ()
+    scans: dict[str, tuple[Ordinal, ...]] = {}
+    """What became of pages that were taken for scans."""
+
+
+Item = About | Page | Section | Warned | Progress | Checkpoint
 """What a reader yields, in the order of the document."""

@@ -68,11 +68,7 @@ class _Workbook:
         if hidden:
             yield Warned("hidden_sheets", f"Hidden sheets are left out: {', '.join(hidden)}.")
         if self.uncalculated:
-            yield Warned(
-                "uncalculated",
-                f"{self.uncalculated:,} formulas have no stored result. Open the file in a spreadsheet program, "
-                "save it and upload it again.",
-            )
+            yield Warned("uncalculated", f"Formulas without a stored result: {self.uncalculated:,}.")
 
     def value(self, cell: etree._Element) -> str:
         """What a cell shows, on one line."""

@@ -49,9 +49,9 @@ _NAMES = {
     OPEN_SHEETS: "an OpenDocument spreadsheet (.ods)",
     OPEN_SLIDES: "an OpenDocument presentation (.odp)",
     EPUB: "an EPUB book (.epub)",
-    MARKDOWN: "Markdown",
+    MARKDOWN: "a Markdown file (.md)",
     PLAIN: "plain text",
-    HTML: "HTML",
+    HTML: "an HTML page (.html)",
     CSV: "a table in CSV",
     TSV: "a table in TSV",
     **{syntax.media_type: f"source code in {syntax.title}" for syntax in syntaxes.SYNTAXES},
@@ -68,7 +68,6 @@ _HEAD = 1_024
 _COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 """The files of old Office, and the container of a new one with a password (MS-CFB, MS-OFFCRYPTO 2.3)."""
 
-OLD_WORD_ADVICE = "Save it as .docx in Word or LibreOffice and upload that."
 _OLD_WORD = "an old Word document (.doc)"
 _COMPOUND_CONTENTS = (
     ("EncryptedPackage", ""),
@@ -202,7 +201,8 @@ def _mismatch(media_type: str, seems: str) -> Unreadable:
     if seems == _OLD_WORD:
         return Unreadable(
             Reason.TYPE_MISMATCH,
-            f"By its name this is {wanted}, but it is {seems}. {OLD_WORD_ADVICE}",
+            f"By its name this is {wanted}, but it is {seems}. "
+            "Save it as .docx in Word or LibreOffice and upload that.",
         )
     return Unreadable(
         Reason.TYPE_MISMATCH,

@@ -69,7 +69,7 @@ class _Walk:
         yield from self._blocks(body)
         yield from self._end_list()
         if self._embedded:
-            yield Warned("embedded_files", f"{self._embedded:,} files embedded in the document were not read.")
+            yield Warned("embedded_files", f"Files embedded in the document were not read: {self._embedded:,}.")
 
     def _blocks(self, parent: etree._Element, unit: int | None = None) -> Iterator[Section]:
         """What a part of the document holds. What stands beside its text has a unit, that of the paragraph it belongs

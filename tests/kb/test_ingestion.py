@@ -12,8 +12,21 @@ from django.db.models.functions import Now
 
 from embeddings import serving
 from kb import ingestion, storing
-from kb.models import Chunk, Collection, Document, Embedding, EmbeddingWork, Revision, RevisionText, State
+from kb.models import (
+    Chunk,
+    Collection,
+    Document,
+    Embedding,
+    EmbeddingWork,
+    ReadingPart,
+    Revision,
+    RevisionText,
+    State,
+)
+from kb.reading import pdf
 from kb.reading.failures import Unreadable
+
+from .reading import files
 
 pytestmark = pytest.mark.django_db
 
@@ -340,3 +353,30 @@ def test_work_given_back_was_not_tried(upload, space):
     assert storing.claim_work(space.pk, token, 10_000)
     storing.put_back(token, pause=timedelta(0))
     assert set(EmbeddingWork.objects.values_list("attempts", "lease_token")) == {(0, None)}
+
+
+def test_a_long_file_is_read_in_parts(upload, work, tmp_path):
+    pages = [[f"Page {n} says that the tide turns twice a day."] for n in range(1, pdf.PART + 21)]
+    document = upload("tides.pdf", files.pdf(tmp_path / "tides.pdf", pages).read_bytes())
+    assert ingestion.read_next()
+    revision = document.revisions.get()
+    assert (revision.state, revision.attempts) == (State.RECEIVED, 0)
+    assert (revision.progress_done, revision.progress_total) == (pdf.PART, pdf.PART + 20)
+    assert ReadingPart.objects.filter(revision=revision).count() == 1
+    assert not Chunk.objects.exists()
+    work()
+    assert state_of(document) == State.READY
+    assert not ReadingPart.objects.exists()
+    revision.refresh_from_db()
+    assert revision.pages == pdf.PART + 20
+    text = RevisionText.objects.get(revision=revision).text
+    assert all(f"Page {n} says" in text for n in range(1, pdf.PART + 21))
+    assert [chunk.anchor["pages"] for chunk in revision.chunks.all()][-1][-1] == pdf.PART + 20
+
+
+def test_what_was_read_of_a_cancelled_file_goes(upload, tmp_path):
+    pages = [["The tide turns."]] * (pdf.PART + 1)
+    document = upload("tides.pdf", files.pdf(tmp_path / "tides.pdf", pages).read_bytes())
+    assert ingestion.read_next()
+    assert ingestion.cancel(document)
+    assert not ReadingPart.objects.exists()

@@ -1,6 +1,7 @@
 """What readers and workers write in English is said in the language of whoever looks, with the same values."""
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,13 +9,22 @@ import pytest
 from django.utils import translation
 
 from kb import sentences, wording
-from kb.reading.failures import Reason
+from kb.reading import sniffing
+from kb.reading.failures import Reason, Unreadable
 
 READING = Path(sentences.__file__).parent / "reading"
 
 CHINESE = [
     ("This PDF has no pages.", "这个 PDF 没有页面。"),
     ("3 of 1,200 pages have no text: 4, 5, 900.", "共 1,200 页，其中 3 页没有文字：4, 5, 900。"),
+    (
+        "1 of 3 pages were recognised by OCR (eng+chi_sim): check quotations from 2.",
+        "共 3 页，其中 1 页由文字识别（OCR，eng+chi_sim）读出。引用这些页时请核对原文：2。",
+    ),
+    (
+        "This PDF has no text, and text recognition (OCR) found none. On 2 of 2 pages text recognition failed: 1, 2.",
+        "这个 PDF 没有文字，文字识别（OCR）也没有认出文字。共 2 页，其中 2 页文字识别失败：1, 2。",
+    ),
     ("This file was not opened: it unpacks to more than 256 MiB.", "没有打开这个文件：解压后超过 256 MiB。"),
     (
         "By its name this is a PDF, but it seems to be a JPEG image. Give it the right extension, or save it as a PDF "
@@ -34,12 +44,23 @@ def test_a_stored_sentence_is_said_in_the_readers_language(english, chinese):
         assert sentences.said(english) == english
 
 
-def written() -> Iterator[str]:
-    """The sentences that stand in the source of the readers, their values replaced by a number."""
+WRITERS = {"Unreadable": 1, "Warned": 1, "malformed": 0, "_malformed": 0, "_bomb": 0, "_timeout": 0}
+"""What the readers say sentences and parts of them with, and which argument that is."""
+
+
+def calls(*names: str) -> Iterator[ast.Call]:
+    """Where the source of the readers calls one of these."""
     for path in sorted(READING.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in ("Unreadable", "Warned"):
-                yield from (_sample(argument) for argument in node.args[1:2] if _is_text(argument))
+            if isinstance(node, ast.Call) and getattr(node.func, "id", "") in names:
+                yield node
+
+
+def written() -> Iterator[str]:
+    """The sentences that stand in the source of the readers, their values replaced by a number."""
+    for name, position in WRITERS.items():
+        arguments = [argument for call in calls(name) for argument in call.args[position : position + 1]]
+        yield from (_sample(argument) for argument in arguments if _is_text(argument))
 
 
 def _is_text(node: ast.expr) -> bool:
@@ -55,8 +76,29 @@ def _sample(node: ast.expr) -> str:
 
 def test_every_sentence_of_the_readers_is_known():
     found = list(written())
-    assert len(found) > 15
+    assert len(found) > 50
     assert [sentence for sentence in found if not sentences.is_known(sentence)] == []
+
+
+def test_every_kind_of_file_is_known(tmp_path):
+    """A mismatch names two of them: all that a name may promise, and what is found in its place."""
+    (tmp_path / "a.jpg").write_bytes(b"\xff\xd8\xff")
+    for extension in sniffing.extensions():
+        with pytest.raises(Unreadable) as refused:
+            sniffing.check(tmp_path / "a.jpg", str(sniffing.supported(f"a{extension}")))
+        wanted = re.search("By its name this is (.+), but it seems to be a JPEG image", refused.value.detail)
+        assert wanted
+        assert sentences.is_known(wanted[1]), wanted[1]
+
+
+WARNINGS = sorted(
+    {str(one.value) for call in calls("Warned") for one in call.args[:1] if isinstance(one, ast.Constant)}
+)
+
+
+@pytest.mark.parametrize("code", WARNINGS)
+def test_every_warning_has_a_remedy(code):
+    assert str(wording.warning_remedy(code))
 
 
 @pytest.mark.parametrize("reason", list(Reason))

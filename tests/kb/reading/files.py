@@ -8,6 +8,7 @@ from pathlib import Path
 from fpdf import FPDF
 from PIL import Image, ImageDraw, ImageFont
 from pypdf import PdfWriter
+from pypdf.generic import DictionaryObject, NameObject, StreamObject
 
 LEADING = 14
 
@@ -180,4 +181,36 @@ def many_pages(path: Path, count: int) -> Path:
     for _page in range(count):
         writer.add_blank_page(100, 100)
     writer.write(path)
+    return path
+
+
+def with_private_letters(path: Path, words: str) -> Path:
+    """A PDF whose font says that its glyphs are letters of the private use area, as careless programs write it."""
+    codes = sorted(set(words))
+    glyphs = {letter: number for number, letter in enumerate(codes, start=33)}
+    mapping = "\n".join(f"<{number:02X}> <{ord(letter):04X}>" for letter, number in glyphs.items())
+    unicode = (
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def 1 begincodespacerange <00> <FF> "
+        f"endcodespacerange {len(codes)} beginbfchar\n{mapping}\nendbfchar endcmap end end"
+    )
+    document = PdfWriter()
+    page = document.add_blank_page(612, 792)
+    cmap = StreamObject()
+    cmap.set_data(unicode.encode())
+    font = DictionaryObject(
+        {
+            NameObject("/Type"): NameObject("/Font"),
+            NameObject("/Subtype"): NameObject("/Type1"),
+            NameObject("/BaseFont"): NameObject("/Helvetica"),
+            NameObject("/ToUnicode"): document._add_object(cmap),
+        }
+    )
+    page[NameObject("/Resources")] = DictionaryObject(
+        {NameObject("/Font"): DictionaryObject({NameObject("/F1"): document._add_object(font)})}
+    )
+    content = StreamObject()
+    shown = "".join(f"{glyphs[letter]:02X}" for letter in words)
+    content.set_data(f"BT /F1 12 Tf 40 700 Td <{shown}> Tj ET".encode())
+    page[NameObject("/Contents")] = document._add_object(content)
+    document.write(path)
     return path

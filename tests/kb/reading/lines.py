@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from hypothesis import strategies as st
 
 from kb.reading import pdf_blocks, pdf_headings, text
+from kb.reading.headings import Headings
 from kb.reading.pdf_blocks import Block, Usual
 from kb.reading.pdf_flow import Flow
 from kb.reading.pdf_headings import Sizes
@@ -84,7 +85,7 @@ def blocks(lines: Sequence[Line]) -> list[Block]:
 def read(*pages: Sequence[Line]) -> list[Section]:
     """The sections of a document of these pages that has no outline."""
     compounds, sizes = Compounds(), Sizes()
-    flow = Flow(compounds)
+    flow = Flow(compounds, Headings())
     found: list[Section] = []
     for lines in pages:
         compounds.note(lines)

@@ -137,7 +137,7 @@ def test_bytes_that_are_no_text_are_shown_as_such(tmp_path: Path) -> None:
 def test_a_missing_chapter_is_said(tmp_path: Path) -> None:
     path = packages.epub(tmp_path / "a.epub", {"one.xhtml": page("<p>words</p>"), "not%20there.xhtml": ""})
     *_items, warned = book.read(path)
-    assert warned == Warned("missing_chapters", "1 chapters that the book names are not in the file.")
+    assert warned == Warned("missing_chapters", "Chapters that the book names are not in the file: 1.")
 
 
 def locked(path: Path, algorithm: str, part: str) -> Path:

@@ -34,7 +34,7 @@ def test_utf8_needs_no_word(tmp_path: Path, label: str) -> None:
 @pytest.mark.parametrize(
     ("content", "says"),
     [
-        (b"<meta charset=euc-kr>\xff", "This file says that it is text in cp949, but byte 22 is not."),
+        (b"<meta charset=euc-kr>\xff", "This file says that it is text in cp949, but byte 22 is not in that encoding."),
         (b"<meta charset=gbk>\xd6\xd0\0", "byte 21 is a NUL"),
         (b"<meta charset=zlib>\xff", "byte 20 is not UTF-8"),
         (b"a" * 2_000 + b"<meta charset=gbk>\xd6\xd0", "not UTF-8"),

@@ -12,8 +12,6 @@ import pytest
 
 from kb.reading import archive, readers, sandbox, sniffing, wire
 from kb.reading.failures import Reason, Unreadable
-from kb.reading.ocr import Scans
-from kb.reading.options import Options
 
 from . import packages
 from .reading import sections
@@ -178,5 +176,5 @@ def test_no_value_breaks_a_reader(tmp_path: Path, suffix: str) -> None:
         other = parts[name][:start] + next(junk).encode() + parts[name][end:]
         packages.zipped(path, {**parts, name: other})
         with contextlib.suppress(Unreadable):
-            for item in readers.read(path, media_type, Options(), Scans()):
+            for item in readers.read(path, media_type):
                 assert wire.decode(wire.encode(item)) == item

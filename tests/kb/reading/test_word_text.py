@@ -200,4 +200,4 @@ def test_notes_stand_behind_their_paragraph_and_only_once(tmp_path: Path) -> Non
 def test_files_within_the_file_are_said_to_be_left_out(tmp_path: Path) -> None:
     file = word_file(tmp_path / "a.docx", paragraph("here") + '<w:altChunk w:id="r9"/><w:subDoc w:id="r8"/>')
     *_others, warned = word.read(file)
-    assert warned == Warned("embedded_files", "2 files embedded in the document were not read.")
+    assert warned == Warned("embedded_files", "Files embedded in the document were not read: 2.")

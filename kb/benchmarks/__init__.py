@@ -1,0 +1,1 @@
+"""What `manage.py bench` measures: each compares two things in one run."""
