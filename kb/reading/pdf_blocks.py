@@ -48,9 +48,10 @@ _ITEM = regex.compile(
     r"(?:[•‣◦▪●○■□❖➢✓*·]|\(?\d{1,3}[.)、]|[(（]?[a-zA-Z][.)）])\s|[（(][一二三四五六七八九十\d]+[)）]|[•▪●■❖➢]\S"
 )
 _DASH = regex.compile(r"[–—-]\s")
+_LETTERED = regex.compile(r"[a-z]\)\s")
 _CAPTION = regex.compile(
     r"(?:table|figure|fig\.?|listing|tabelle|abbildung|tableau|tabla|figura|tabella|tabela|таблица|рисунок|рис\.|表|图|圖|図|그림|표)"
-    r"\s?[\dA-Z]{1,3}(?:[.\-–][\d]{1,3})*\s?[:.：。|\s]",
+    r"(?-i:\s?[A-Z]?[.\-–]?\d{1,3}|\s(?:[A-Z]|[IVX]{2,5}))(?:[.\-–]\d{1,3})*\s?(?:[:.：。|\s]|$)",
     regex.IGNORECASE,
 )
 _FIRST_WORD = regex.compile(
@@ -127,9 +128,9 @@ class Usual:
             return True
         if max(line.height, last.height) > _OTHER_FONT * min(line.height, last.height):
             return True
-        if last.hyphenated or line.text[0].islower():
+        if last.hyphenated or (line.text[0].islower() and not _LETTERED.match(line.text)):
             return False
-        if begins_block(line) or (_DASH.match(line.text) and _may_end(group)):
+        if _opens(group, line):
             return True
         is_indented = line.begin - last.begin > _INDENT * line.height
         if is_indented and SENTENCE_END.search(last.text) and not (len(group) == 1 and _ITEM.match(last.text)):
@@ -147,9 +148,12 @@ class Usual:
         return ends.edge - last.end > width * (letters + 1)
 
 
-def _may_end(group: list[Line]) -> bool:
-    """Whether a dash behind these lines begins an item of a list, and is not one within a sentence."""
-    return bool(SENTENCE_END.search(group[-1].text) or _ITEM.match(group[0].text) or _DASH.match(group[0].text))
+def _opens(group: list[Line], line: Line) -> bool:
+    """Whether a line is the first of an item or a caption. "– and", "b) and", "Table 3 and" also stand in sentences."""
+    has_ended = SENTENCE_END.search(group[-1].text) is not None
+    if _DASH.match(line.text) or _LETTERED.match(line.text):
+        return has_ended or bool(_ITEM.match(group[0].text) or _DASH.match(group[0].text))
+    return _ITEM.match(line.text) is not None or (has_ended and _CAPTION.match(line.text) is not None)
 
 
 class _Ends:

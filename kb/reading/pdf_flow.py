@@ -1,4 +1,4 @@
-"""A PDF's blocks as sections, in order: what a page break cuts in two is put together again."""
+"""A PDF's blocks as sections, in order: what the end of a page or column cuts in two is put together again."""
 
 from collections.abc import Iterator, Sequence
 
@@ -14,20 +14,21 @@ _SAME_FONT = 0.1
 
 
 class Flow:
-    """Takes the blocks of page after page. The last one of a page waits for the first of the next."""
+    """Takes the blocks of page after page. Each waits for the next, which may go on with it."""
 
     def __init__(self, compounds: Compounds, headings: Headings) -> None:
         self._compounds = compounds
         self._headings = headings
         self._open: Block | None = None
         self._notes: list[Block] = []
-        self._usual: Usual | None = None
+        self._usual = Usual((), 0.0)
 
     def add(self, blocks: Sequence[Block], usual: Usual, *, body: float) -> Iterator[Section]:
         """The sections that are complete when the blocks of a page have come. `body` is the height of its letters."""
         text, notes = _without_notes(blocks, body)
         for index, block in enumerate(text):
-            if index == 0 and self._open and self._usual and _goes_on(self._open, block, self._usual):
+            goes_on = _goes_on_beside if index else _goes_on_overleaf
+            if self._open and goes_on(self._open, block, usual if index else self._usual):
                 self._open = _joined(self._open, block)
                 continue
             yield from self.rest()
@@ -68,21 +69,29 @@ def _is_small(block: Block, body: float) -> bool:
     return max(line.height for line in block.lines) < _SMALL_PRINT * body
 
 
-def _goes_on(above: Block, below: Block, usual: Usual) -> bool:
+def _goes_on_overleaf(above: Block, below: Block, usual: Usual) -> bool:
     if above.kind == "table" and below.kind == "table":
         return pdf_tables.same_columns(above.rows, below.rows)
     if above.kind == "code" and below.kind == "code":
         return True
     if above.kind not in ("prose", "list") or below.kind != "prose":
         return False
-    return _runs_on(above.lines[-1], below.lines, usual)
+    return usual.is_low(above.lines[-1]) and _runs_on(above.lines[-1], below.lines, usual)
+
+
+def _goes_on_beside(above: Block, below: Block, usual: Usual) -> bool:
+    """Whether a paragraph goes on at the top of the next column; labels in a drawing are single lines."""
+    if above.kind not in ("prose", "list") or below.kind != "prose" or len(above.lines) < 2:
+        return False
+    last, first = above.lines[-1], below.lines[0]
+    if first.baseline > last.baseline - last.height or first.begin < max(line.end for line in above.lines):
+        return False
+    return not usual.had_room(last, first) and _runs_on(last, below.lines, usual)
 
 
 def _runs_on(last: Line, below: Sequence[Line], usual: Usual) -> bool:
-    """Whether a paragraph goes on over the page break."""
+    """Whether a paragraph goes on where its page or column ends."""
     first = below[0]
-    if not usual.is_low(last):
-        return False
     if last.hyphenated:
         return True
     if abs(last.height - first.height) > _SAME_FONT * last.height or last.bold != first.bold:

@@ -15,12 +15,15 @@ _LINES = 3
 _LETTERS = 160
 
 _NUMBERED = regex.compile(
-    r"(?P<depth>\d{1,3}(?:\.\d{1,3}){0,5})\.?\s+\p{Lu}|(?P<cjk>\d{1,3}(?:[.．]\d{1,3}){0,5})[.．、]?\s*[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]"
-    r"|(?P<chapter>(?:chapter|part|appendix|kapitel|teil|anhang|chapitre|partie|annexe|capítulo|parte|apéndice|capitolo|глава|часть)\s+[\divxlc]+\b"
-    r"|第\s?[\d一二三四五六七八九十百]+\s?[章部编編篇课課回])|(?P<section>第\s?[\d一二三四五六七八九十百]+\s?[节節条條])",
+    r"(?P<depth>\d{1,3}(?:\.\d{1,3}){0,5})\.?\s+(?-i:\p{Lu})|(?P<cjk>\d{1,3}(?:[.．]\d{1,3}){0,5})[.．、]?\s*[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}]"
+    r"|(?P<part>(?:part|teil|partie|parte|часть)\s+[\divxlc]+\b|第\s?[\d一二三四五六七八九十百]+\s?[部编編篇])"
+    r"|(?P<chapter>(?:chapter|appendix|kapitel|anhang|chapitre|annexe|capítulo|apéndice|capitolo|глава)\s+[\divxlc]+\b"
+    r"|第\s?[\d一二三四五六七八九十百]+\s?[章课課回])"
+    r"|(?P<section>第\s?[\d一二三四五六七八九十百]+\s?[节節])|(?P<article>第\s?[\d一二三四五六七八九十百]+\s?[条條])",
     regex.IGNORECASE,
 )
-_SENTENCE_END = regex.compile(r"[.!?。！？；;,，、:：]$")
+_RANKS = {"part": -1, "chapter": 0, "section": 1, "article": 2}
+_SENTENCE_END = regex.compile(r"[.!。！；;,，、:：]$")
 _BODY_LETTERS = 200_000
 
 
@@ -62,8 +65,9 @@ def level(block: Block, body: float) -> float | None:
 def _depth(numbered: "regex.Match[str] | None") -> int:
     if numbered is None:
         return 0
-    number = numbered["depth"] or numbered["cjk"]
-    return 1 + number.replace("．", ".").count(".") if number else 0
+    if numbered.lastgroup in _RANKS:
+        return _RANKS[numbered.lastgroup]
+    return 1 + (numbered["depth"] or numbered["cjk"]).replace("．", ".").count(".")
 
 
 def _size(line: Line) -> float:

@@ -30,11 +30,12 @@ _HYPHEN = "\x02"
 
 # Hebrew, Arabic, Syriac, Thaana and what follows them in Unicode's blocks, and their presentation forms.
 _RIGHT_TO_LEFT = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc]")
+_ASCII = re.compile("[!-~]")
 
 _EAST_ASIAN = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Bopomofo}]")
 """Scripts that are written from top to bottom as well, in lines from right to left, with characters of one width."""
 
-_DOWNWARDS = -math.pi / 2
+_DOWNWARDS = math.pi / 2
 """How vertical writing runs. Text that is turned clockwise runs so too, but for what is lost in rounding."""
 
 _GAP = 1.6
@@ -171,13 +172,15 @@ class _Frame:
         self._displayed = displayed(page)
         self._width, self._height = page.get_size()
         x0, y0 = self._displayed(0.0, 0.0)
-        x1, y1 = self._displayed(math.cos(angle), math.sin(angle))
+        x1, y1 = self._displayed(math.cos(angle), -math.sin(angle))
         self._right, self._down = round(x1 - x0), round(y1 - y0)
         """The direction of reading, on the page as displayed."""
 
         if abs(self._right) + abs(self._down) != 1:
             self._right, self._down = 1, 0  # askew: no way of holding it is better
         self.is_sideways = self._down != 0
+        self.turned = {(1, 0): 0, (0, 1): 90, (-1, 0): 180, (0, -1): 270}[self._right, self._down]
+        """How far its text is turned clockwise on the page as displayed."""
         (self._x, self._y), (x1, y1) = self.point(0.0, 0.0), self.point(1.0, 1.0)
         across = self.point(1.0, 0.0)[1] != self._y
         self._is_plain = not across and x1 > self._x and y1 < self._y
@@ -225,6 +228,8 @@ class _Characters:
         angle = self._angle()
         self.is_vertical = angle == _DOWNWARDS
         self.frame = _Frame(page, angle)
+        if self.frame.turned and not self.is_vertical:
+            self._take_upright(page)
         self._is_turned = self.frame.is_sideways != (page.get_rotation() in (90, 270))
         self._is_plain = _is_plain(self._text)
         self._has_leftward = not self._text.isascii() and _RIGHT_TO_LEFT.search(self._text) is not None
@@ -237,6 +242,15 @@ class _Characters:
 
     def close(self) -> None:
         self._page.close()
+
+    def _take_upright(self, page: pypdfium2.PdfPage) -> None:
+        """Take the text once more: PDFium orders what stands at one height from left to right, as displayed."""
+        self._page.close()
+        rotation = page.get_rotation()
+        page.set_rotation((rotation - self.frame.turned) % 360)
+        self._page = page.get_textpage()
+        self._text = _text_of(self._page)
+        page.set_rotation(rotation)
 
     def are_garbled(self) -> bool:
         """Whether most of a sample have no meaning: they are in a private use area, or PDFium had to guess."""
@@ -251,7 +265,7 @@ class _Characters:
         return bool(meaningless * 2 > len(sample))
 
     def _angle(self) -> float:
-        """How most lines run, in radians from the horizontal of the page's own space."""
+        """How most lines run, in radians clockwise from the horizontal of the page's own space."""
         found = islice(_SOME_LINES.finditer(self._text), _ANGLES)
         angles = Counter(self._angle_of(one.end() - len(one.group().lstrip()), one.end()) for one in found)
         return angles.most_common(1)[0][0] if angles else 0.0
@@ -284,6 +298,8 @@ class _Characters:
             return
         baseline, height = self._measure(first, last)
         bold, monospaced = self._style(first, last)
+        # Chinese and Japanese fonts are: theirs says nothing of code.
+        monospaced = monospaced and _ASCII.search(self._text, first, last) is not None
         if gap > _GAP * height and not monospaced:
             cuts = [first, *self._cuts(first, last, height), last]
         else:

@@ -31,6 +31,7 @@ _COLUMN_FILL = 0.8
 _COLUMN_LETTERS = 20
 """Two columns of so many lines, as full as this and so long, are text in columns, not cells."""
 
+_BULLET = regex.compile(r"[•‣◦▪●○■□❖➢✓*·–—-]|\(?\d{1,3}[.)、]|[(（]?[a-zA-Z][.)）]")
 _DIGIT = regex.compile(r"\p{Nd}")
 
 Cell = list[Line]
@@ -56,8 +57,8 @@ def parts(lines: Sequence[Line]) -> Iterator[list[Line] | Table]:
         return
     plain: list[Line] = []
     for group in _grids(_rows(_stacks(lines))):
-        columns = _columns(group)
-        if len(group) < 2 or len(columns) < 2 or any(len(cell) > _CELL_LINES for row in group for cell in row):
+        columns = _in_order(_columns(group), group)
+        if len(group) < 2 or len(columns) < 2 or _is_list(group) or _is_long(group):
             plain += [line for row in group for line in _in_one(row)]
         elif _is_text_in_columns(group, columns):
             plain += [line for column in _by_column(group, columns) for line in column]
@@ -65,9 +66,7 @@ def parts(lines: Sequence[Line]) -> Iterator[list[Line] | Table]:
             if plain:
                 yield plain
                 plain = []
-            found = _lines(group)
-            step = -1 if 2 * sum(line.leftward for line in found) > len(found) else 1
-            yield Table(found, [Row(_placed(row, columns)[::step]) for row in group])
+            yield Table(_lines(group), [Row(_placed(row, columns)) for row in group])
     if plain:
         yield plain
 
@@ -93,17 +92,38 @@ def same_columns(one: Sequence[Row], other: Sequence[Row]) -> bool:
     return all(max(a[0], b[0]) < min(a[1], b[1]) for a, b in zip(above, below, strict=False))
 
 
+def _is_long(rows: Sequence[Sequence[Cell]]) -> bool:
+    return any(len(cell) > _CELL_LINES for row in rows for cell in row)
+
+
+def _is_list(rows: Sequence[Sequence[Cell]]) -> bool:
+    return all(map(_is_item, rows))
+
+
+def _is_item(row: Sequence[Cell]) -> bool:
+    """Whether a row is an item of a list whose bullet or number stands apart from it."""
+    return len(row) == 2 and len(row[0]) == 1 and _BULLET.fullmatch(row[0][0].text) is not None
+
+
 def _in_one(row: Sequence[Cell]) -> list[Line]:
     """The lines of a row outside of a table; where each is one piece of the same line, put together again."""
-    first = row[0][0]
+    if _is_item(row):
+        bullet, item = row
+        return [_put_together([bullet[0], item[0]]), *item[1:]]
     if len(row) == 1 or any(len(cell) > 1 for cell in row):
         return [line for cell in row for line in cell]
     leftward = any(cell[0].leftward for cell in row)
-    pieces = sorted((cell[0] for cell in row), key=lambda line: line.box[0], reverse=leftward)
+    return [_put_together(sorted((cell[0] for cell in row), key=lambda line: line.box[0], reverse=leftward))]
+
+
+def _put_together(pieces: Sequence[Line]) -> Line:
+    """The pieces of a line in the order of reading as one, which looks as the longest does."""
+    longest = max(pieces, key=lambda piece: len(piece.text))
     words = " ".join(piece.text for piece in pieces)
     places = [piece.place for piece in pieces if piece.place]
     box, place = _around([piece.box for piece in pieces]), _around(places) if places else None
-    return [replace(first, text=words, box=box, place=place, hyphenated=pieces[-1].hyphenated, leftward=leftward)]
+    leftward = any(piece.leftward for piece in pieces)
+    return replace(longest, text=words, box=box, place=place, hyphenated=pieces[-1].hyphenated, leftward=leftward)
 
 
 def _around(boxes: Sequence[Box]) -> Box:
@@ -131,7 +151,7 @@ def _stacks(lines: Sequence[Line]) -> Iterator[Cell]:
     beside: Line | None = None
     for line in lines[1:]:
         if not _goes_on(stack, line, beside):
-            yield stack
+            yield from _without_what_is_above(stack, line)
             beside = stack[-1]
             stack = []
         stack.append(line)
@@ -145,17 +165,26 @@ def _goes_on(stack: Cell, line: Line, beside: Line | None) -> bool:
         return False
     if len(stack) > 1 and line.baseline - last.baseline > _SAME_LEADING * (last.baseline - stack[-2].baseline):
         return False
-    return beside is None or not (_beside(beside, last) and _overlap(beside, line))
+    return beside is None or not (_beside(beside, last) and _share_width(beside, line))
+
+
+def _without_what_is_above(stack: Cell, beside: Line) -> Iterator[Cell]:
+    """The first cell of a row apart from the wider lines closely above it, as the line beside it tells."""
+    first = next((at for at, line in enumerate(stack) if _beside(line, beside)), 0)
+    if any(_share_width(line, beside) for line in stack[:first]):
+        yield stack[:first]
+        stack = stack[first:]
+    yield stack
 
 
 def _is_below(above: Line, line: Line) -> bool:
     distance = line.baseline - above.baseline
     if not 0.2 * above.height < distance <= _LEADING * max(above.height, line.height):
         return False
-    return _overlap(above, line)
+    return _share_width(above, line)
 
 
-def _overlap(one: Line, other: Line) -> bool:
+def _share_width(one: Line, other: Line) -> bool:
     """Whether two lines overlap in width."""
     return min(one.box[2], other.box[2]) > max(one.box[0], other.box[0])
 
@@ -214,6 +243,12 @@ def _columns(rows: Sequence[Sequence[Cell]]) -> list[tuple[float, float]]:
         else:
             merged.append((left, right))
     return merged
+
+
+def _in_order(columns: list[tuple[float, float]], rows: Sequence[Sequence[Cell]]) -> list[tuple[float, float]]:
+    """The columns in the order of reading: from right to left where most words are read so. Figures say nothing."""
+    lines = [line for line in _lines(rows) if any(map(str.isalpha, line.text))]
+    return columns[::-1] if sum(line.leftward for line in lines) * 2 > len(lines) else columns
 
 
 def _column_of(cell: Cell, columns: Sequence[tuple[float, float]]) -> int | None:

@@ -61,11 +61,17 @@ def _table(rows: Sequence[Row], path: tuple[str, ...], compounds: Compounds) -> 
     header = ""
     for number, row in enumerate(rows, start=1):
         for column, cell in enumerate(row.cells, start=1):
-            text.between = ("\n" if number > 1 else "") if column == 1 else " | " if cell else " |"
+            text.between = _bar(row, column) if column > 1 else "\n" if number > 1 else ""
             text.add_prose(cell, compounds, cell=(number, column))
         if number == 1 and pdf_tables.has_header(rows):
             header = text.said
     return text.section("table", path, context=header if len(header) <= _CONTEXT_MOST else "")
+
+
+def _bar(row: Row, column: int) -> str:
+    """What parts a cell from the one before; an empty one at the beginning of a row keeps its place."""
+    bar = " | " if row.cells[column - 1] else " |"
+    return bar.lstrip() if column == 2 and not row.cells[0] else bar
 
 
 class _Text:
@@ -108,8 +114,7 @@ class _Text:
             self._add(line.text + "-" * line.hyphenated, line)
 
     def _add(self, words: str, line: Line, cell: tuple[int, int] | None = None) -> None:
-        if self._pieces:
-            self._append(self.between or _kept_apart(self._pieces[-1][-1:], words[0]))
+        self._append(self.between or _kept_apart(self._pieces[-1][-1:] if self._pieces else "", words[0]))
         self._marks.append(Mark(self._length, self._length + len(words), line.page, line.place, cell))
         self._append(words)
 

@@ -1,6 +1,7 @@
 """Small files made on the spot, with fonts that every PDF reader has: the tests depend on no fonts of the machine."""
 
 import io
+import math
 import zlib
 from pathlib import Path
 
@@ -99,16 +100,68 @@ def without_pages(path: Path) -> Path:
     return path
 
 
-def with_content(path: Path, content: bytes) -> Path:
-    """A PDF of one page with this content stream, compressed: it may be a thousand times the file's size."""
-    compressed = zlib.compress(content, 9)
+def words(said: str, x: float, y: float, *, font: str = "F1", size: float = 12, turned: int = 0) -> bytes:
+    """What draws one line from (x, y) in a page's own space, `turned` degrees counterclockwise.
+
+    The fonts: F1 is Helvetica, F2 Courier, F3 Helvetica's bold; F4 and F5 have a character for every code point,
+    all of one width; F5 is made for code.
+    """
+    shown = said.encode("utf-16-be" if font in ("F4", "F5") else "latin-1")
+    along, up = math.cos(math.radians(turned)), math.sin(math.radians(turned))
+    return b"BT /%b %g Tf %.4f %.4f %.4f %.4f %g %g Tm <%b> Tj ET\n" % (
+        font.encode(),
+        size,
+        along,
+        up,
+        -up,
+        along,
+        x,
+        y,
+        shown.hex().encode(),
+    )
+
+
+def with_content(path: Path, *contents: bytes) -> Path:
+    """A PDF of a page for each content stream, compressed: it may be a thousand times the file's size."""
+    first = 5
+    pages = range(first, first + 2 * len(contents), 2)
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R"
-        b" /Resources << /Font << /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >> >> >> >>",
-        b"<< /Length %d /Filter /FlateDecode >>\nstream\n%b\nendstream" % (len(compressed), compressed),
+        b"<< /Type /Pages /Kids [%b] /Count %d >>" % (b" ".join(b"%d 0 R" % page for page in pages), len(pages)),
+        b"<< /F1 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
+        b" /F2 << /Type /Font /Subtype /Type1 /BaseFont /Courier >>"
+        b" /F3 << /Type /Font /Subtype /Type1 /BaseFont /Helvetica-Bold >>"
+        b" /F4 %b /F5 %b >>" % (_any_character(b"Any"), _any_character(b"AnyMono")),
+        _stream(
+            b"/CIDInit /ProcSet findresource begin begincmap\n1 begincodespacerange <0000> <FFFF> endcodespacerange\n"
+            b"1 beginbfrange <0000> <FFFF> <0000> endbfrange\nendcmap end"
+        ),
     ]
+    for page, content in zip(pages, contents, strict=True):
+        objects += [
+            b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents %d 0 R /Resources << /Font 3 0 R >> >>"
+            % (page + 1),
+            _stream(content),
+        ]
+    path.write_bytes(_file(objects))
+    return path
+
+
+def _any_character(name: bytes) -> bytes:
+    return (
+        b"<< /Type /Font /Subtype /Type0 /BaseFont /%b /Encoding /Identity-H /ToUnicode 4 0 R /DescendantFonts"
+        b" [<< /Type /Font /Subtype /CIDFontType2 /BaseFont /%b /DW 1000"
+        b" /CIDSystemInfo << /Registry (Adobe) /Ordering (Identity) /Supplement 0 >> >>] >>"
+    ) % (name, name)
+
+
+def _stream(content: bytes) -> bytes:
+    compressed = zlib.compress(content, 9)
+    return b"<< /Length %d /Filter /FlateDecode >>\nstream\n%b\nendstream" % (len(compressed), compressed)
+
+
+def _file(objects: list[bytes]) -> bytes:
+    """The objects of a PDF, numbered from 1, with the table of where they are; the first is its catalogue."""
     body = io.BytesIO()
     body.write(b"%PDF-1.7\n")
     places = []
@@ -119,8 +172,7 @@ def with_content(path: Path, content: bytes) -> Path:
     body.write(b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1))
     body.write(b"".join(b"%010d 00000 n \n" % place for place in places))
     body.write(b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, table))
-    path.write_bytes(body.getvalue())
-    return path
+    return body.getvalue()
 
 
 def many_pages(path: Path, count: int) -> Path:
