@@ -29,7 +29,7 @@ _SIZE = 0.1
 _APART = 1.8
 """A line by itself is so many heights of the usual line from the next."""
 
-_LARGEST = 1.1
+_LARGEST = 1.25
 _MOST = (2, 3)
 _PAGES = 3
 _NUMBER = regex.compile(
@@ -124,8 +124,9 @@ def _running(one: _Seen, others: Sequence[_Seen]) -> set[int]:
     if not others or (_is_bare(one) and sum(map(_is_bare, others)) * 2 >= len(others)):
         return set()
     enough = 1 if len(others) <= 2 else 2
-    found = [edge for edge in one.edges if _times(edge, others) >= enough]
-    found += [edge for edge in one.edges if _stands_where_others_do(edge, others)]
+    repeated = [edge for edge in one.edges if _times(edge, others) >= enough]
+    found = [edge for edge in one.edges if _stands_where_others_do(edge, others) or _is_beside(edge, repeated)]
+    found += repeated
     return {id(edge.line) for edge in found}
 
 
@@ -145,6 +146,11 @@ def _stands_where_others_do(edge: _Edge, others: Sequence[_Seen]) -> bool:
         return False
     beside = sum(any(one.alone and _same_place(edge, one) for one in other.edges) for other in others)
     return beside >= _PAGES and beside * _MOST[1] >= len(others) * _MOST[0]
+
+
+def _is_beside(edge: _Edge, repeated: Sequence[_Edge]) -> bool:
+    """Whether it stands beside furniture: of a head the chapter repeats, and the section may not."""
+    return edge.alone and any(one.alone and _same_place(edge, one) for one in repeated)
 
 
 def _same_place(edge: _Edge, other: _Edge) -> bool:
