@@ -66,6 +66,7 @@ _OWN_LETTERS = {
 # How many letters make a word, about, where no spaces say so.
 _LETTERS_A_WORD = {"Han": 2, "Hiragana": 2, "Katakana": 2, "Thai": 4, "Lao": 4, "Khmer": 4, "Myanmar": 4, "Tibetan": 4}
 
+_LETTERS_LEAST = 0.3
 _KANA_SHARE = 0.1
 """Japanese has this much kana among its letters at least; Chinese that quotes some has less."""
 
@@ -99,7 +100,14 @@ def identify(text: str) -> str:
     if script == "Han":
         is_japanese = kana >= _KANA_SHARE * words["Han"] if kana else _is_japanese("".join(runs["Han"]))
         return "ja" if is_japanese else "zh"
+    if script == "Latin" and _is_figures(text[:_SAMPLE], runs[script]):
+        return UNKNOWN
     return _OF_SCRIPT.get(script) or _by_words(" ".join(runs[script]), _SHARED.get(script, LATIN))
+
+
+def _is_figures(text: str, runs: list[str]) -> bool:
+    """Whether it is a table of figures and codes: the few letters in it are in no language."""
+    return sum(map(len, runs)) < _LETTERS_LEAST * len("".join(text.split()))
 
 
 def _words(script: str, runs: list[str]) -> float:

@@ -60,7 +60,7 @@ def test_without_kana_the_forms_of_characters_decide(text: str, code: str) -> No
     assert language.identify(text) == code
 
 
-@pytest.mark.parametrize("text", ["", " \n", "12 - 3.5 %", "😀", "ᚠᚢᚦ"])
+@pytest.mark.parametrize("text", ["", " \n", "12 - 3.5 %", "😀", "ᚠᚢᚦ", "S0 | 2024-01 | 6.0\nS1 | 2024-02 | 6.1"])
 def test_without_letters_that_we_know_it_is_undetermined(text: str) -> None:
     assert language.identify(text) == language.UNKNOWN
 
