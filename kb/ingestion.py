@@ -332,7 +332,9 @@ def _noting(lease: _Lease, items: Iterator[Item]) -> Iterator[Item]:
 def _fail_reading(lease: _Lease, reason: Reason, detail: str) -> None:
     log.info("Revision %s (%s) failed: %s: %s", lease.revision.pk, lease.revision.filename, reason, detail)
     try:
-        lease.release(state=State.FAILED, reason=reason, detail=detail)
+        with transaction.atomic():
+            lease.release(state=State.FAILED, reason=reason, detail=detail)
+            storing.forget(lease.revision.pk)
     except LeaseLost:
         log.info("Revision %s was taken out of our hands.", lease.revision.pk)
 

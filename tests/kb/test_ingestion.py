@@ -380,3 +380,13 @@ def test_what_was_read_of_a_cancelled_file_goes(upload, tmp_path):
     assert ingestion.read_next()
     assert ingestion.cancel(document)
     assert not ReadingPart.objects.exists()
+
+
+def test_what_was_read_of_a_file_that_fails_goes(upload, tmp_path):
+    pages = [["The tide turns."]] * (pdf.PART + 1)
+    document = upload("tides.pdf", files.pdf(tmp_path / "tides.pdf", pages).read_bytes())
+    assert ingestion.read_next()
+    default_storage.delete(document.revisions.get().file.name)
+    assert ingestion.read_next()
+    assert state_of(document) == State.FAILED
+    assert not ReadingPart.objects.exists()
