@@ -64,12 +64,18 @@ def doctor(site: Site) -> str:
 
 def test_questions_are_answered_by_documents_in_other_languages(site: Site, demonstration: Any) -> None:
     """Of the 48 questions of the demonstration, 45 are asked in another language than their answer is written in.
-    Plain cosine brings 0.40 of the answers among the first ten (docs/decisions.md)."""
+    Plain cosine brings 0.40 of the answers among the first ten (docs/decisions.md), centring by language 0.9: the sweep
+    brings the means for it up to date, some seconds after the last document is ready."""
+    waiting.until(lambda: answered(site) >= 0.8, seconds=90)
+
+
+def answered(site: Site) -> float:
+    """The share of the questions with their answer among the first ten hits."""
     found = 0
     for question in MANIFEST["questions"]:
         hits = site.call("POST", "/search/", {"query": question["query"], "limit": 10})["hits"]
         found += any(hit["citation"]["document"]["filename"] == question["answer_file"] for hit in hits)
-    assert found / len(MANIFEST["questions"]) >= 0.75
+    return found / len(MANIFEST["questions"])
 
 
 def test_a_citation_is_the_text_at_its_place(site: Site, demonstration: Any) -> None:
