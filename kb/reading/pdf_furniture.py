@@ -76,8 +76,6 @@ class Window:
         one = self._waiting.popleft()
         while self._seen[0].sheet.number < one.sheet.number - AROUND:
             self._seen.popleft()
-        if all(len(seen.edges) == len(seen.sheet.lines) for seen in self._seen):
-            return one.sheet  # what stands at the edges of pages with nothing else is their text
         running = _running(one, [other for other in self._seen if other is not one])
         return replace(one.sheet, lines=[line for line in one.sheet.lines if id(line) not in running])
 

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from pathlib import Path
 from time import monotonic
 from typing import IO, Any, cast
@@ -26,6 +27,7 @@ _PICTURE = "/proc/self/fd/0"  # read in place; what comes by "-" is copied first
 _ORIENTATION = "osd"
 _LANGUAGE = re.compile(r"[A-Za-z_]+")
 _LISTING_SECONDS = 10.0
+_KNOWN_SECONDS = 60.0
 _TICK = 0.5
 _BLOCK = 64 * 1024
 _MIB = 1024 * 1024
@@ -56,8 +58,12 @@ DEFAULT = Limits()
 def installed() -> Installed | None:
     """What stands on the PATH; None where nothing there answers."""
     path = shutil.which("tesseract")
-    if path is None:
-        return None
+    return None if path is None else _answering(path, os.stat(path).st_mtime_ns, int(monotonic() / _KNOWN_SECONDS))
+
+
+@lru_cache(4)
+def _answering(path: str, _changed: int, _time: int) -> Installed | None:
+    """The program, asked again when it has changed, and now and then, as its data may have. Every PDF comes by here."""
     command = [path, "--list-langs"]
     try:
         listed = subprocess.run(

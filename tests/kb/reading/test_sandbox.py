@@ -177,9 +177,9 @@ def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("a\n\n" * 200_000)
     source = (
-        "import psutil, sys, time; from pathlib import Path; from kb.reading import sandbox\n"
+        "import psutil, signal, sys; from pathlib import Path; from kb.reading import sandbox\n"
         "items = sandbox.read(Path(sys.argv[1]), 'text/plain'); next(items)\n"
-        "print(psutil.Process().children()[0].pid, flush=True); time.sleep(60)"
+        "print(psutil.Process().children()[0].pid, flush=True); signal.pause()"
     )
     root = Path(__file__).parents[3]
     with subprocess.Popen([sys.executable, "-c", source, str(path)], stdout=subprocess.PIPE, cwd=root) as parent:
