@@ -110,11 +110,13 @@ def _read_csv(path: Path) -> Found:
         if missing or unknown:
             yield Mistake(1, _("The first line must name columns out of these: %s.") % ", ".join(COLUMNS))
             return
+        begin = reader.line_num + 1
         try:
-            for values in reader:
-                yield _csv_row(reader.line_num, values)
+            while values := next(reader, None):
+                yield _csv_row(begin, values)
+                begin = reader.line_num + 1
         except csv.Error as error:
-            yield Mistake(reader.line_num, _("This line cannot be read: %s.") % error)
+            yield Mistake(begin, _("This line cannot be read: %s.") % error)
 
 
 def _csv_row(line: int, values: dict[Any, Any]) -> Row | Mistake:
