@@ -44,7 +44,7 @@ def verdicts(user: User | AnonymousUser, answer: Answer) -> Verdicts:
         revision__isnull=False,
     )
     rows = judgements.values_list("document", "revision__number", "start", "end", "grade")
-    return Verdicts(writable, {tuple(place): Grade(grade) for *place, grade in rows})
+    return Verdicts(writable, {(one, number, start, end): Grade(grade) for one, number, start, end, grade in rows})
 
 
 def judge(user: User, chunk: Chunk, asked: str, grade: Grade) -> None:

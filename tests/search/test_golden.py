@@ -164,7 +164,7 @@ class TestPages:
         browser = browser_of(alice)
         answer = browser.get(f"{address}export/csv/")
         assert answer["Content-Disposition"] == 'attachment; filename="golden-field-notes.csv"'
-        file = b"".join(answer.streaming_content)
+        file = b"".join(answer)
         GoldenQuery.objects.all().delete()
         sent = {"file": SimpleUploadedFile("golden.csv", file)}
         page = browser.post(f"{address}import/", sent, follow=True).content.decode()

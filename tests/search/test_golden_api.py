@@ -90,7 +90,7 @@ def test_a_passage_of_another_collection_is_none(notes, api, address, alice, spa
 def test_a_file_goes_out_and_comes_back(notes, golden, api, address, form):
     golden("what pulls the sea?", chunk_with("moon pulls"), notes["boats"])
     answer = api.get(f"{address}export/", {"as": form})
-    file = BytesIO(b"".join(answer.streaming_content))
+    file = BytesIO(b"".join(answer))
     file.name = answer["Content-Disposition"].split('"')[1]
     before = api.get(address).json()["results"][0]["judgements"]
     GoldenQuery.objects.all().delete()

@@ -47,7 +47,8 @@ def test_what_does_not_answer_is_no_answer(notes, golden):
 
 @pytest.mark.parametrize(
     ("found", "holds"),
-    [((100, 200), True), ((150, 250), True), ((151, 251), False), ((120, 130), True), ((0, 1000), True), ((200, 300), False)],
+    [((100, 200), True), ((150, 250), True), ((151, 251), False), ((120, 130), True), ((0, 1000), True),
+     ((200, 300), False)],
 )  # fmt: skip
 def test_a_passage_is_held_when_half_of_the_shorter_is(notes, golden, found, holds):
     chunk = chunk_with("moon pulls")

@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 
 def entry(**more: object) -> SearchLogEntry:
     told = {"collections": [], "mode": "hybrid", "took_ms": 1.0, "timings_ms": {}, "hits": 1, "best_score": 0.9}
-    return SearchLogEntry.objects.create(**{**told, "degraded": False, **more})  # type: ignore[arg-type]
+    return SearchLogEntry.objects.create(**{**told, "degraded": False, **more})
 
 
 class TestWritten:
@@ -152,5 +152,5 @@ class TestConsole:
         assert ">found well<" not in page
 
     def test_nobody_changes_it(self, asked, admin_client):
-        one = SearchLogEntry.objects.first()
+        one = SearchLogEntry.objects.earliest("pk")
         assert admin_client.post(f"{self.ADDRESS}{one.pk}/delete/", {"post": "yes"}).status_code == 403
