@@ -408,7 +408,7 @@ def _topic(query: Asked) -> str:
 
 FORMATS = {
     "csv": Format("CSV", ".csv", "text/csv; charset=utf-8", _read_csv, _write_csv),
-    "jsonl": Format("JSON", ".jsonl", "application/jsonl", _read_jsonl, _write_jsonl),
+    "jsonl": Format("JSON lines", ".jsonl", "application/jsonl", _read_jsonl, _write_jsonl),
     "beir": Format("BEIR", ".beir.zip", "application/zip", _unzipped(_read_beir), _write_beir),
     "trec": Format("TREC", ".trec.zip", "application/zip", _unzipped(_read_trec), _write_trec),
 }

@@ -6,7 +6,6 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
-from kb import language
 from kb.reading import text
 from search.models import GoldenQuery, Judgement
 from search.models.golden import LONGEST, Grade
@@ -51,11 +50,9 @@ class GoldenQueryForm(forms.ModelForm[GoldenQuery]):
 
     def clean(self) -> dict[str, Any]:
         told = self.cleaned_data
-        asked = told.get("text", "")
-        others = GoldenQuery.objects.filter(collection=self.instance.collection_id, text=asked)
+        others = GoldenQuery.objects.filter(collection=self.instance.collection_id, text=told.get("text"))
         if others.exclude(pk=self.instance.pk).exists():
             self.add_error("text", _("This is a golden query of the collection already."))
-        told["language"] = told.get("language") or language.identify(asked)
         return told
 
 

@@ -6,7 +6,6 @@ from uuid import UUID
 from django.db.models.functions import Length
 from rest_framework import serializers
 
-from kb import language
 from kb.models import Chunk, Collection, Document, RevisionText
 from kb.serializers import CleanField, Strict
 from search.forms import LanguageField
@@ -102,7 +101,6 @@ class GoldenQuerySerializer(Strict):
         """The checked golden query, not saved yet, and its judgements."""
         told = dict(self.validated_data)
         judgements = told.pop("judgements", [])
-        told["language"] = told.get("language") or language.identify(told["text"])
         return GoldenQuery(collection=self._collection, **told), judgements
 
     @property
