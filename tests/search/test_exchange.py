@@ -167,8 +167,16 @@ class TestCsv:
         assert mistakes(bring_in, head)[0].startswith("Line 1: The first line must name columns out of these: query,")
 
     def test_a_file_has_an_end(self, notes, bring_in, monkeypatch):
-        monkeypatch.setattr(exchange, "ROWS", 2)
-        assert mistakes(bring_in, "query\na\nb\nc\n") == ["A file may have at most 2 rows."]
+        monkeypatch.setattr(formats, "ROWS", 2)
+        queries = "".join(f'{{"_id": "{n}", "text": "{n}"}}\n' for n in range(3))
+        topics = "".join(f"<top>\n<num> {n}\n<title> {n}\n</top>\n" for n in range(3))
+        for name, file in {
+            "rows.csv": b"query\na\nb\nc\n",
+            "mistakes.jsonl": b"x\n" * 3,
+            "beir.zip": zipped({"queries.jsonl": queries, "qrels.tsv": ""}),
+            "trec.zip": zipped({"topics.txt": topics, "qrels.txt": ""}),
+        }.items():
+            assert mistakes(bring_in, file, name) == ["A file may have at most 2 rows."]
 
 
 class TestJsonLines:
@@ -224,6 +232,19 @@ class TestTrec:
             "topics.txt, line 1: This topic has no number.",
             "topics.txt, line 5: query: This field is required.",
         ]
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("quotes.csv", b'"query" x\n'),
+        ("deep.jsonl", b'{"query": "x", "judgements": ' + b"[" * 100_000),
+        ("open.zip", zipped({"topics.txt": "<top>" * 200_000, "qrels.txt": ""})),
+        ("deep.zip", zipped({"queries.jsonl": '{"_id": "1", "text": "x", "metadata": ' + '{"a":' * 100_000, "qrels.tsv": ""})),
+    ],
+)  # fmt: skip
+def test_a_hostile_file_is_refused_in_good_time(notes, bring_in, name, file):
+    assert mistakes(bring_in, file, name)
 
 
 def test_a_hostile_zip_is_not_opened(notes, bring_in):

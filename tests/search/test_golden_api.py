@@ -54,7 +54,7 @@ def test_what_is_said_of_it_is_kept(notes, api, address):
 def test_what_makes_no_sense_is_400(notes, golden, api, address):
     golden("known")
     tides, nothing = str(notes["tides"].pk), str(uuid.UUID(int=1))
-    for field, sent in [
+    refused: list[tuple[str, dict[str, object]]] = [
         ("query", {"query": " "}),
         ("query", {"query": "known"}),
         ("language", {"language": "klingon"}),
@@ -68,7 +68,8 @@ def test_what_makes_no_sense_is_400(notes, golden, api, address):
         ("judgements", {"judgements": [{"document": tides}, {"document": tides}]}),
         ("judgements", {"judgements": [{"document": nothing}]}),
         ("judgements", {"judgements": [{"passage": nothing}]}),
-    ]:
+    ]
+    for field, sent in refused:
         answer = api.post(address, {"query": "x", **sent})
         assert (answer.status_code, list(answer.json()["errors"])) == (400, [field]), sent
     assert GoldenQuery.objects.count() == 1
