@@ -240,7 +240,7 @@ class TestTrec:
         ("quotes.csv", b'"query" x\n'),
         ("deep.jsonl", b'{"query": "x", "judgements": ' + b"[" * 100_000),
         ("open.zip", zipped({"topics.txt": "<top>" * 200_000, "qrels.txt": ""})),
-        ("deep.zip", zipped({"queries.jsonl": '{"_id": "1", "text": "x", "metadata": ' + '{"a":' * 100_000, "qrels.tsv": ""})),
+        ("deep.zip", zipped({"queries.jsonl": '{"_id": "1", "metadata": ' + '{"a":' * 100_000, "qrels.tsv": ""})),
     ],
 )  # fmt: skip
 def test_a_hostile_file_is_refused_in_good_time(notes, bring_in, name, file):
