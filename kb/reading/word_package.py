@@ -66,8 +66,6 @@ class Package:
                 parts = _Parts(archive).read()
         except (etree.XMLSyntaxError, BadZipFile) as error:
             raise _malformed("it is damaged") from error
-        if _DOCUMENT not in parts:
-            raise _malformed("there is no document in it")
         self._document = docx.Document(_repacked(parts)).part
 
     def body(self) -> etree._Element:
@@ -103,9 +101,11 @@ class _Parts:
         self._names = {member.lower(): member for member in archive.namelist()}
 
     def read(self) -> dict[str, bytes]:
-        """Those that are read: checked, and as Transitional has them."""
+        """Those that are read: checked, and as Transitional has them. Raises Unreadable where there is no document."""
         of_file = self._targets("")
         document = of_file.get(_DOCUMENT, _USUAL)
+        if document.lower() not in self._names:
+            raise _malformed("there is no document in it")
         of_document = self._targets(document)
         names = {_DOCUMENT: document, _PROPERTIES: of_file.get(_PROPERTIES, "")}
         names |= {kind: of_document.get(kind, "") for kind in _OF_DOCUMENT}
