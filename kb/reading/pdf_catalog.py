@@ -69,24 +69,20 @@ class _Late(BaseException):
 
 def read(path: Path, document: pypdfium2.PdfDocument) -> Catalog:
     """The catalog of a PDF that PDFium has opened as this document."""
-    try:
-        with _limited():
-            return _read(path, pages=len(document))
-    except (Exception, _Late):
-        said = {key: document.get_metadata_value(key) for key in _SAID}
-        return Catalog(said, _outline_of_pdfium(document))
+    with suppress(Exception, _Late), _limited():
+        return _read(path, pages=len(document))
+    return Catalog({key: document.get_metadata_value(key) for key in _SAID}, _outline_of_pdfium(document))
 
 
 def why_closed(path: Path) -> Reason | None:
     """What pypdf, which forgives more, finds wrong with a file that PDFium does not open: ENCRYPTED, NO_TEXT where it
     has no pages; None when it is damaged, or locked in a way that pypdf does not know."""
-    try:
-        with _limited(), pypdf.PdfReader(path) as reader:
-            if reader.is_encrypted and not reader.decrypt(""):
-                return Reason.ENCRYPTED
-            return None if len(reader.pages) else Reason.NO_TEXT
-    except (Exception, _Late):
-        return None
+    with suppress(Exception, _Late), _limited(), pypdf.PdfReader(path) as reader:
+        if reader.is_encrypted and not reader.decrypt(""):
+            return Reason.ENCRYPTED
+        if not reader.pages:
+            return Reason.NO_TEXT
+    return None
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """What a PDF says of itself: by pypdf, and by PDFium where pypdf has no answer."""
 
+import subprocess
+import sys
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -261,3 +263,10 @@ def test_it_goes_on_for_ever(path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(pdf_catalog, "_read", endless)
     outlined(path, b"/Title (Leave) /Dest [4 0 R /Fit]")
     assert read(path).outline == {2: [Entry(0, "Leave", None)]}
+
+
+@pytest.mark.parametrize(("module", "library"), [("rendering", "pypdf"), ("pdf", "docx"), ("word", "pypdf")])
+def test_what_is_not_needed_is_not_loaded(module: str, library: str) -> None:
+    """A child is started for each file and for each page that is shown."""
+    code = f"import sys, kb.reading.{module}; sys.exit({library!r} in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
