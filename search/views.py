@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 
 from kb.models import Collection, LanguageMean
 from kb.reading import text
-from search import retrieval
+from search import golden, log, retrieval
 from search.hits import MODES, Query
 
 PAGE_SIZE = 10
@@ -36,15 +36,20 @@ def search(request: HttpRequest) -> HttpResponse:
     page = _page(request)
     query = _query(request, page)
     collections = Collection.objects.visible_to(request.user)
+    answer = retrieval.search(request.user, query) if query.text else None
     context = {
         "query": query,
-        "answer": retrieval.search(request.user, query) if query.text else None,
+        "answer": answer,
+        "verdicts": golden.verdicts(request.user, answer) if answer else None,
         "pages": _Pages(request, page),
         "collections": collections,
         "languages": _languages(collections, query),
         "modes": [(mode, _MODE_NAMES[mode]) for mode in MODES],
     }
-    return render(request, "search/search.html", context)
+    response = render(request, "search/search.html", context)
+    if answer:
+        log.after(response, request.user, answer)
+    return response
 
 
 @dataclass(frozen=True)
