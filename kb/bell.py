@@ -18,3 +18,9 @@ def ring(queue: str, *, task: str = "") -> None:
         current_app.send_task(task or f"kb.tasks.{queue}", queue=queue, expires=EXPIRY_SECONDS)
     except (OperationalError, OSError) as error:
         log.warning("Nobody could be rung for %s, the sweep will: %s", queue, error)
+
+
+def ring_for_each(due: int) -> None:
+    """A message for each revision that is due, up to what the readers have done before the next sweep."""
+    for _n in range(min(50, due)):
+        ring("read")

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
-from embeddings import serving, spaces
+from embeddings import queries, spaces
 
 
 def alive(request: HttpRequest) -> HttpResponse:
@@ -43,7 +43,7 @@ def _redis() -> str:
 
 
 def _encoder() -> str:
-    return "ok" if serving.is_answering(spaces.current().pk) else "No process serves the encoder."
+    return "ok" if queries.is_answering(spaces.current().pk) else "No process serves the encoder."
 
 
 def _storage() -> str:

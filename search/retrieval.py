@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from pgvector import HalfVector
 
-from embeddings import centring, serving
+from embeddings import centring, queries
 from embeddings.encoder import Embeddings
 from embeddings.instructions import instruction_for
 from embeddings.models import Space
@@ -116,8 +116,8 @@ def _encode(user: User | AnonymousUser, query: Query, space_id: UUID | None) -> 
     for space in Space.objects.filter(pk__in=domains):
         instruction = instruction_for(domains[space.pk])
         try:
-            embedding = serving.encode_query(query.text, space_id=space.pk, instruction=instruction)
-        except serving.EncoderAway:
+            embedding = queries.encode_query(query.text, space_id=space.pk, instruction=instruction)
+        except queries.EncoderAway:
             degraded = _("Search by meaning is not available just now; these passages were found by their words alone.")
             continue
         means = None if query.balance_languages is False else _means(inside, space)

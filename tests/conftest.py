@@ -9,7 +9,7 @@ import pytest
 from django.core.files.base import ContentFile
 from rest_framework.test import APIClient
 
-from embeddings import serving
+from embeddings import queries, serving
 from embeddings.models import Space
 from kb import ingestion, spaces
 from kb.models import AccessToken, Collection, Document, Membership, Role, User
@@ -88,7 +88,7 @@ def work() -> Callable[[], None]:
 def answering() -> Iterator[None]:
     """The encoder answers queries, as it does in the embed worker."""
     thread = serving.Answering()
-    while not serving.is_answering(serving.server().space_id):
+    while not queries.is_answering(serving.server().space_id):
         pass
     yield
     thread.stop()

@@ -10,6 +10,7 @@ from django.db import connections
 
 from embeddings import serving
 from kb import ingestion, storing
+from kb.ingestion import embedding
 from kb.models import Document, EmbeddingWork, State
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,7 +44,7 @@ def embed_all() -> None:
     server = serving.server()
     token = uuid.uuid4()
     while work := storing.claim_work(server.space_id, token, 2_000):
-        ingestion._write(server.space_id, token, work, server.encode_passages([one.text for one in work]))
+        embedding.write(server.space_id, token, work, server.encode_passages([one.text for one in work]))
 
 
 @pytest.mark.parametrize("attempt", range(4))

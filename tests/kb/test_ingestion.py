@@ -12,6 +12,7 @@ from django.db.models.functions import Now
 
 from embeddings import serving
 from kb import ingestion, storing
+from kb.ingestion import reading
 from kb.models import (
     Chunk,
     Collection,
@@ -111,8 +112,8 @@ def test_a_nasty_name_is_only_a_name(upload, work):
 
 def test_an_abandoned_file_is_read_again(upload, work):
     document = upload("tides.md", TIDES)
-    assert ingestion._claim_reading() is not None
-    assert ingestion._claim_reading() is None
+    assert reading._claim() is not None
+    assert reading._claim() is None
     expire_leases()
     work()
     assert state_of(document) == State.READY
@@ -122,21 +123,21 @@ def test_an_abandoned_file_is_read_again(upload, work):
 def test_three_abandoned_attempts_are_enough(upload):
     document = upload("tides.md", TIDES)
     for _attempt in range(3):
-        assert ingestion._claim_reading() is not None
+        assert reading._claim() is not None
         expire_leases()
-    assert ingestion._claim_reading() is None
+    assert reading._claim() is None
     ingestion.sweep()
     assert document.newest.reason == "reader_crashed"
 
 
 def test_whoever_lost_the_lease_writes_nothing(upload, work):
     document = upload("tides.md", TIDES)
-    late = ingestion._claim_reading()
+    late = reading._claim()
     assert late is not None
     expire_leases()
     work()
-    with pytest.raises(ingestion.LeaseLost):
-        ingestion._read(late)
+    with pytest.raises(reading.LeaseLost):
+        reading._read(late)
     assert Chunk.objects.filter(revision=document.newest).count() == Embedding.objects.count()
     assert state_of(document) == State.READY
 

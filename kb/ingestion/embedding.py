@@ -1,0 +1,60 @@
+"""Embed: units of waiting chunks across all documents are encoded, and their embeddings written."""
+
+import logging
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.db import transaction
+
+from embeddings import serving
+from embeddings.encoder import Embeddings, EncoderError, EncoderOutOfMemory
+from kb import storing
+from kb.ingestion import publishing
+from kb.reading.failures import Reason
+
+log = logging.getLogger(__name__)
+
+UNIT_TOKENS = 4_096
+"""Tokens an embed worker claims at a time: seconds of work on a CPU, a fraction of one on a GPU."""
+
+
+def embed_next() -> bool:
+    """Claim one unit of waiting chunks across all documents, encode them and publish what is complete. False when
+    nothing was due in the space this process serves."""
+    server = serving.server()
+    token = uuid.uuid4()
+    work = storing.claim_work(server.space_id, token, UNIT_TOKENS)
+    if not work:
+        return False
+    texts = [one.text for one in work]
+    try:
+        embeddings = server.encode_passages(texts)
+    except EncoderError as error:
+        log.warning("A unit of %s chunks could not be encoded (%s); each is tried alone.", len(work), error)
+        for one in work:
+            _embed_alone(server, one, token)
+        return True
+    except Exception:
+        # The device or a library failed, not a chunk: give everything back, so that another worker may try at once.
+        storing.put_back(token, pause=timedelta(seconds=5))
+        raise
+    write(server.space_id, token, work, embeddings)
+    return True
+
+
+def _embed_alone(server: serving.Server, one: storing.Work, token: uuid.UUID) -> None:
+    try:
+        embedding = server.encode_passages([one.text])
+    except EncoderError as error:
+        reason = Reason.ENCODER_OUT_OF_MEMORY if isinstance(error, EncoderOutOfMemory) else Reason.ENCODER_FAILED
+        publishing.fail(one.revision_id, reason, str(error))
+        return
+    write(server.space_id, token, [one], embedding)
+
+
+def write(space_id: uuid.UUID, token: uuid.UUID, work: Sequence[storing.Work], embeddings: Embeddings) -> None:
+    with transaction.atomic():
+        storing.write_embeddings(space_id, token, work, embeddings)
+    for revision_id in dict.fromkeys(one.revision_id for one in work):
+        publishing.publish(revision_id)
