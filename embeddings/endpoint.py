@@ -5,10 +5,10 @@ import random
 import re
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx2
 
@@ -27,6 +27,9 @@ _MESSAGE_CHARS = 300
 _SECONDS = re.compile(r"[0-9]{1,9}(\.[0-9]*)?")
 _PASSING = (408, 425, 429)
 """Statuses below 500 that say: later."""
+
+
+Answer = TypeVar("Answer")
 
 
 @dataclass(frozen=True)
@@ -80,30 +83,9 @@ class Endpoint:
         """The address without its path."""
         return str(httpx2.URL(self.url).copy_with(path="/", query=None, fragment=None)).rstrip("/")
 
-    def ask(
-        self,
-        path: str,
-        body: Mapping[str, Any] | None = None,
-        *,
-        patience: Patience,
-        given_up: threading.Event | None = None,
-    ) -> Any:
-        """The JSON that the server answers: to a GET, or with a `body` to a POST.
-
-        Raises Refused, or EncoderUnavailable when patience is at its end or the caller has `given_up`.
-        """
-        until = time.monotonic() + patience.total_seconds
-        stop = given_up or threading.Event()
-        attempt = 1
-        while True:
-            seconds = min(patience.answer_seconds, until - time.monotonic())
-            try:
-                return self._try(path, body, seconds)
-            except EncoderUnavailable as error:
-                pause = max(error.pause, pause_before(attempt + 1))
-                if attempt == patience.attempts or time.monotonic() + pause >= until or stop.wait(pause):
-                    raise
-                attempt += 1
+    def ask(self, path: str) -> Any:
+        """The JSON at an address. Raises Refused or EncoderUnavailable."""
+        return _patiently(lambda seconds: self._try(path, None, seconds), START)
 
     def embed(
         self,
@@ -113,13 +95,20 @@ class Endpoint:
         patience: Patience,
         given_up: threading.Event | None = None,
     ) -> openai.Numbers:
-        """What the server gives for these texts, in their order and not checked. Raises as `ask` does."""
+        """What the server gives for these texts, in their order and not checked.
+
+        Raises Refused, or EncoderUnavailable when patience is at its end or the caller has `given_up`.
+        """
         body = {"model": model, "input": list(texts), **fields}
-        answer = self.ask("/embeddings", body, patience=patience, given_up=given_up)
-        try:
-            return openai.read_embeddings(answer, rows=len(texts))
-        except openai.BadAnswer as error:
-            raise EncoderUnavailable(f"The answer of the server at {self.url} cannot be used: {error}.") from error
+
+        def attempt(seconds: float) -> openai.Numbers:
+            answer = self._try("/embeddings", body, seconds)
+            try:
+                return openai.read_embeddings(answer, rows=len(texts))
+            except openai.BadAnswer as error:
+                raise EncoderUnavailable(f"The answer of the server at {self.url} cannot be used: {error}.") from error
+
+        return _patiently(attempt, patience, given_up)
 
     def _try(self, path: str, body: Mapping[str, Any] | None, seconds: float) -> Any:
         timeout = httpx2.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS))
@@ -154,6 +143,23 @@ class Endpoint:
         said = (said or answer.reason_phrase)[:_MESSAGE_CHARS]
         # Some servers repeat the key that they do not accept.
         return said.replace(self._key, "…") if self._key else said
+
+
+def _patiently(
+    attempt: Callable[[float], Answer], patience: Patience, given_up: threading.Event | None = None
+) -> Answer:
+    """The outcome of the first attempt that has one; each is told how many seconds it may take."""
+    until = time.monotonic() + patience.total_seconds
+    stop = given_up or threading.Event()
+    number = 1
+    while True:
+        try:
+            return attempt(min(patience.answer_seconds, until - time.monotonic()))
+        except EncoderUnavailable as error:
+            pause = max(error.pause, pause_before(number + 1))
+            if number == patience.attempts or time.monotonic() + pause >= until or stop.wait(pause):
+                raise
+            number += 1
 
 
 def pause_before(attempt: int) -> float:

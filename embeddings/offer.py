@@ -52,7 +52,7 @@ def describe(
 def _models(server: Endpoint, model: str) -> list[Facts]:
     """The models a server says it has. Raises EncoderError."""
     try:
-        answer = server.ask("/models", patience=endpoint.START)
+        answer = server.ask("/models")
     except Refused as error:
         if error.status in (404, 405):
             return _only_model(server, model)
@@ -66,7 +66,7 @@ def _models(server: Endpoint, model: str) -> list[Facts]:
 def _only_model(server: Endpoint, model: str) -> list[Facts]:
     """Of a server without a list: Text Embeddings Inference has one model, and says which outside of /v1."""
     try:
-        about = server.ask(f"{server.origin}/info", patience=endpoint.START)
+        about = server.ask(f"{server.origin}/info")
     except (Refused, EncoderUnavailable):
         about = {}
     if isinstance(about, dict) and "model_id" in about:

@@ -37,8 +37,9 @@ def error_body(
 def read_embeddings(answer: Any, *, rows: int) -> Numbers:
     """The embeddings in a server's answer, in the order of the texts. Raises BadAnswer."""
     try:
-        found = {int(item.get("index", place)): item["embedding"] for place, item in enumerate(answer["data"])}
-        if set(found) != set(range(rows)):
+        data = answer["data"]
+        found = {int(item.get("index", place)): item["embedding"] for place, item in enumerate(data)}
+        if len(data) != rows or set(found) != set(range(rows)):
             raise BadAnswer(f"it holds embeddings of other texts than the {rows} that were sent")
         return np.stack([_numbers(found[index]) for index in range(rows)])
     except (KeyError, TypeError, AttributeError, IndexError) as error:
