@@ -41,11 +41,14 @@ def read_embeddings(answer: Any, *, rows: int) -> Numbers:
         found = {int(item.get("index", place)): item["embedding"] for place, item in enumerate(data)}
         if len(data) != rows or set(found) != set(range(rows)):
             raise BadAnswer(f"it holds embeddings of other texts than the {rows} that were sent")
-        return np.stack([_numbers(found[index]) for index in range(rows)])
+        numbers = np.stack([_numbers(found[index]) for index in range(rows)])
     except (KeyError, TypeError, AttributeError, IndexError) as error:
         raise BadAnswer("it is not of the shape of an embeddings answer") from error
     except (ValueError, binascii.Error) as error:
         raise BadAnswer(str(error)) from error
+    if numbers.ndim != 2 or not numbers.size:
+        raise BadAnswer("its embeddings are not lists of numbers")
+    return numbers
 
 
 def read_error(answer: Any) -> str:

@@ -33,7 +33,7 @@ them: a server is sent what its model is to read."""
 def of_model(name: str) -> Prompts:
     """The prompts of a model, told by its name; none for a name that tells nothing."""
     for part, found in _OF_MODELS:
-        if re.search(rf"(?<![a-z0-9]){part}(?![a-z])", name.lower()):
+        if re.search(rf"(?<![a-z0-9]){part}(?![a-z0-9])", name.lower()):
             return found
     return Prompts()
 

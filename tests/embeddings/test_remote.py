@@ -281,7 +281,7 @@ def test_texts_refused_together_are_sent_in_smaller_requests_from_then_on(server
     assert max(len(texts) for texts in server.texts) <= 9
 
 
-@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf"), None])
 def test_numbers_that_are_none_are_refused(server, bad):
     encoder = encoder_of(server)
 
