@@ -105,7 +105,7 @@ def _read(connection: redis.Redis, request_id: str, expected: bytes) -> Any:
     """What the next message says: rows, or news that are no bad news."""
     until = time.monotonic() + SILENCE_SECONDS
     while time.monotonic() < until:
-        message: Any = connection.blpop([_answer_key(request_id)], timeout=5)
+        message: Any = connection.blpop([_answer_key(request_id)], timeout=min(5, SILENCE_SECONDS))
         if message is None:
             continue
         kind, content = message[1][:1], message[1][1:]

@@ -66,12 +66,9 @@ def tokenizer() -> Tokenizer:
 
 def load_encoder() -> Encoder:
     """The configured encoder itself. Only the process that serves encodings calls this: it loads torch.
-
-    Raises EncoderUnavailable where a server's model is not that of its space."""
+    Raises as `ensure` does."""
     if settings.EMBEDDING_URL:
-        encoder = _on_server(ensure())
-        encoder.verify()
-        return encoder
+        return _on_server(ensure())
     if settings.EMBEDDING_MODEL == HASHING:
         return hashing.HashingEncoder(settings.EMBEDDING_DIMENSIONS or hashing.DIMENSIONS)
     from embeddings.local import LocalEncoder  # the only door to torch
@@ -86,7 +83,10 @@ def identity() -> uuid.UUID:
 
 
 def ensure() -> Space:
-    """The row of the configured encoder's space, made if it is new. Raises EncoderError."""
+    """The row of the configured encoder's space, made if it is new.
+
+    Raises EncoderError, or EncoderUnavailable where a server's model is not the one that the space was made with.
+    """
     about = description()
     if about.dimensions > MOST_DIMENSIONS:
         raise EncoderError(
@@ -113,10 +113,18 @@ def ensure() -> Space:
             "passage_prompt": about.passage_prompt,
         },
     )
-    if settings.EMBEDDING_URL and space.probe is None:
-        space.probe = probe.to_bytes(_on_server(space).probe())
-        space.save(update_fields=["probe"])
+    if settings.EMBEDDING_URL:
+        _know_again(space)
     return space
+
+
+def _know_again(space: Space) -> None:
+    """The model on the server is the one whose embeddings the space has kept; a new space keeps them now."""
+    if space.probe is not None:
+        _on_server(space).verify()
+        return
+    space.probe = probe.to_bytes(_on_server(space).probe())
+    space.save(update_fields=["probe"])
 
 
 def current() -> Space:

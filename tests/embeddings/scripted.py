@@ -28,11 +28,20 @@ class Call(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     scripted: "Server"
 
+    def handle_one_request(self) -> None:
+        """Also what is connected already is answered no more once the server has gone away."""
+        super().handle_one_request()
+        self.close_connection |= self.scripted.released.is_set()
+
     def do_GET(self) -> None:
+        if self.scripted.released.is_set():
+            return
         status, body = self.scripted.pages.get(self.path, (404, {"detail": "Not Found"}))
         self.answer(status, body)
 
     def do_POST(self) -> None:
+        if self.scripted.released.is_set():
+            return
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         step = self.scripted.note(self.path, dict(self.headers), body)
         step(self, body)
