@@ -101,7 +101,7 @@ def test_a_server_that_goes_away_loses_nothing(server, upload, work, monkeypatch
     due_now()
     work()
     assert document.newest.state == State.READY
-    assert set(Chunk.objects.annotate(n=Count("embedding")).values_list("n", flat=True)) == {1}
+    assert set(Chunk.objects.annotate(n=Count("embeddings")).values_list("n", flat=True)) == {1}
 
 
 def test_it_waits_as_long_as_the_server_asks(server, upload):
