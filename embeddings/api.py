@@ -9,7 +9,7 @@ import msgspec
 import numpy as np
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import exceptions, serializers
 from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
@@ -53,6 +53,7 @@ class UnknownModel(exceptions.NotFound):
     default_code = "model_not_found"
 
 
+@extend_schema_field({"oneOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}, "maxItems": TEXTS}]})
 class InputField(serializers.Field):  # type: ignore[type-arg]
     """A text, or a list of texts."""
 
@@ -210,7 +211,7 @@ def _encode(wanted: dict[str, Any], space: Space) -> requests.Encoded:
     except requests.Refusal as error:
         raise serializers.ValidationError({"input": [str(error)]}) from error
     except requests.Crowded as error:
-        raise Crowded(wait=Later.wait, detail=str(error)) from error
+        raise Crowded(wait=1, detail=str(error)) from error
     except EncoderAway as error:
         raise Later(str(error)) from error
 

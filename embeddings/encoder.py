@@ -34,6 +34,11 @@ class Encoder(Protocol):
     fingerprint: str
     """Differs whenever embeddings may not be compared: weights, dtype, dimensions, pooling, prompts."""
 
+    @property
+    def unit_tokens(self) -> int:
+        """Tokens of passages worth bringing at a time: enough to be busy with, and done in seconds."""
+        ...
+
     def encode_queries(self, texts: Sequence[str], *, instruction: str = "") -> Embeddings:
         """Embeddings of what people typed. `instruction` says what is looked for, for encoders that take one."""
         ...

@@ -87,6 +87,10 @@ class Endpoint:
         """The JSON at an address. Raises Refused or EncoderUnavailable."""
         return _patiently(lambda seconds: self._try(path, None, seconds), START)
 
+    def close(self) -> None:
+        """Give up the connections that are kept open."""
+        self._client.close()
+
     def embed(
         self,
         model: str,

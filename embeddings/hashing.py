@@ -27,6 +27,8 @@ class HashingTokenizer:
 class HashingEncoder:
     """See the module. The same text gives the same embedding in every process, for ever."""
 
+    unit_tokens = 4_096
+
     def __init__(self, dimensions: int = DIMENSIONS) -> None:
         self.dimensions = dimensions
         self.tokenizer = HashingTokenizer()

@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -19,14 +18,17 @@ from embeddings.encoder import Embeddings, EncoderError, EncoderUnavailable, Rol
 from embeddings.endpoint import Endpoint, Failed, Patience, Refused, Silent
 from embeddings.fingerprint import Description
 
-TEXTS = 32
-"""Most texts of a request: Text Embeddings Inference takes no more unless it is told to."""
+TEXTS = 31
+"""Most texts of a request beside the one it is known by: Text Embeddings Inference takes 32 unless told otherwise."""
 
 TOKENS = 4_096
 """Most tokens of a request, unless one text has more: a server answers so much in seconds, even without a GPU."""
 
-UNIT_TOKENS = TOKENS * endpoint.AT_ONCE
-"""So many tokens keep every connection busy."""
+MOST_UNIT_TOKENS = 2 * endpoint.AT_ONCE * TOKENS
+"""So many tokens keep every connection busy but for a moment at the end."""
+
+UNIT_SECONDS = 5.0
+"""A unit that is done sooner is followed by one of twice its size, one that takes twice as long by one of half."""
 
 PASSAGES = Patience(attempts=6, answer_seconds=30, total_seconds=45)
 """Less than the minute for which a worker has the work: what is given back later than that has been taken by others."""
@@ -56,8 +58,10 @@ class RemoteEncoder:
         self.tokenizer = tokenizer
         self._server = server
         self._known = known
+        self._taken: Mapping[str, Any] | None = None
         self._texts_at_once = TEXTS
         self._rests_until = 0.0
+        self.unit_tokens = TOKENS
 
     def encode_queries(self, texts: Sequence[str], *, instruction: str = "") -> Embeddings:
         """See encoder.Encoder. Gives up soon, and for the next few seconds at once."""
@@ -78,13 +82,22 @@ class RemoteEncoder:
         self, texts: Sequence[str], *, prompt: str, between: Callable[[], None] | None = None
     ) -> Embeddings:
         """See encoder.Encoder. All requests are answered, or none of their embeddings returned."""
+        started = time.monotonic()
         whole = [prompt + text for text in texts]
         found = np.empty((len(texts), self.dimensions), dtype=np.float32)
         for places, embeddings in self._answers(whole, self._cut(texts, prompt)):
             found[places] = embeddings
             if between is not None:
                 between()
+        self._fit_unit(time.monotonic() - started)
         return found
+
+    def _fit_unit(self, seconds: float) -> None:
+        """Nobody but the server knows how fast it is."""
+        if seconds < UNIT_SECONDS:
+            self.unit_tokens = min(MOST_UNIT_TOKENS, 2 * self.unit_tokens)
+        elif seconds > 2 * UNIT_SECONDS:
+            self.unit_tokens = max(TOKENS, self.unit_tokens // 2)
 
     def prompt_for(self, role: Role, instruction: str = "") -> str:
         """See encoder.Encoder."""
@@ -213,7 +226,7 @@ class RemoteEncoder:
 
     def _embed(self, texts: Sequence[str], patience: Patience, given_up: threading.Event | None = None) -> Embeddings:
         """Embeddings cut to the space's dimensions and brought to unit length, not checked."""
-        found = self._server.embed(self.description.name, texts, self._fields, patience, given_up)
+        found = self._server.embed(self.description.name, texts, self._fields(patience), patience, given_up)
         if found.shape[1] < self.dimensions:
             raise EncoderUnavailable(
                 f"The server at {self._server.url} gives {found.shape[1]} dimensions, not {self.dimensions}."
@@ -224,19 +237,20 @@ class RemoteEncoder:
             unit: Embeddings = cut / np.linalg.norm(cut, axis=1, keepdims=True)
         return unit
 
-    @cached_property
-    def _fields(self) -> Mapping[str, Any]:
-        """What this server takes beside model and input."""
-        fields: dict[str, Any] = {}
-        for wish in ({"encoding_format": "base64"}, {"dimensions": self.dimensions}):
-            if self._takes(fields | wish):
-                fields |= wish
-        return fields
+    def _fields(self, patience: Patience) -> Mapping[str, Any]:
+        """What this server takes beside model and input, found out once."""
+        if self._taken is None:
+            taken: dict[str, Any] = {}
+            for wish in ({"encoding_format": "base64"}, {"dimensions": self.dimensions}):
+                if self._takes(taken | wish, patience):
+                    taken |= wish
+            self._taken = taken
+        return self._taken
 
-    def _takes(self, fields: Mapping[str, Any]) -> bool:
-        """Found out with a text that cannot be at fault."""
+    def _takes(self, fields: Mapping[str, Any], patience: Patience) -> bool:
+        """Tried with a text that cannot be at fault."""
         try:
-            found = self._server.embed(self.description.name, probe.TEXTS[:1], fields, endpoint.START)
+            found = self._server.embed(self.description.name, probe.TEXTS[:1], fields, patience)
         except Refused as error:
             if error.status not in (*_TEXT_REFUSED, 501):
                 raise EncoderUnavailable(str(error)) from error

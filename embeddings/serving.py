@@ -90,8 +90,12 @@ def _server() -> Server:
     started = time.monotonic()
     encoder = spaces.load_encoder()
     encoder.encode_queries(["ready"])
-    log.info("The encoder %s is ready after %.1f s.", settings.EMBEDDING_MODEL, time.monotonic() - started)
+    log.info("The encoder %s is ready after %.1f s.", _name(), time.monotonic() - started)
     return Server(encoder, spaces.identity())
+
+
+def _name() -> str:
+    return " on ".join(filter(None, (settings.EMBEDDING_MODEL, settings.EMBEDDING_URL)))
 
 
 class Answering:

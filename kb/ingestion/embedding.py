@@ -15,9 +15,6 @@ from kb.reading.failures import Reason
 
 log = logging.getLogger(__name__)
 
-UNIT_TOKENS = 4_096
-"""Tokens an embed worker claims at a time: seconds of work on a CPU, a fraction of one on a GPU."""
-
 OUTAGE_PAUSE = timedelta(seconds=15)
 """So long at least is the work of an encoder left alone that does not answer."""
 
@@ -31,7 +28,7 @@ def embed_next() -> bool:
         log.warning("Nothing is embedded: %s", error)
         return False
     token = uuid.uuid4()
-    work = storing.claim_work(server.space_id, token, UNIT_TOKENS)
+    work = storing.claim_work(server.space_id, token, server.encoder.unit_tokens)
     if not work:
         return False
     try:

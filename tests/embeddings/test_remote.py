@@ -66,7 +66,7 @@ def test_requests_are_bounded_and_under_way_together(server):
     server.script.extend([meeting] * 4)
     encoder.encode_passages(TEXTS)
     sizes = [len(texts) for texts in server.texts[-4:]]
-    assert sorted(sizes) == [100 % remote.TEXTS + 1, *[remote.TEXTS + 1] * 3]
+    assert sorted(sizes) == [len(TEXTS) % remote.TEXTS + 1, *[remote.TEXTS + 1] * 3]
 
 
 def test_a_request_has_few_tokens_or_one_text(server):
@@ -161,6 +161,20 @@ def test_the_key_goes_along_and_is_not_repeated(server):
         encoder.encode_passages(["tide"])
     assert server.asked[-1][0]["Authorization"] == "Bearer secret-key"
     assert "secret-key" not in str(refused.value)
+
+
+def test_a_quick_server_gets_more_at_a_time_and_a_slow_one_less(server, monkeypatch):
+    encoder = encoder_of(server)
+    sizes = [encoder.unit_tokens]
+    for _ in range(9):
+        encoder.encode_passages(TEXTS[:1])
+        sizes.append(encoder.unit_tokens)
+    assert sizes[:3] == [remote.TOKENS, 2 * remote.TOKENS, 4 * remote.TOKENS]
+    assert sizes[-1] == remote.MOST_UNIT_TOKENS
+    monkeypatch.setattr(remote, "UNIT_SECONDS", 0.0)
+    for _ in range(9):
+        encoder.encode_passages(TEXTS[:1])
+    assert encoder.unit_tokens == remote.TOKENS
 
 
 # --- Failures that pass ---

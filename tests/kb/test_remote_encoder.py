@@ -16,7 +16,6 @@ from embeddings.encoder import EncoderError
 from embeddings.hashing import HashingEncoder
 from embeddings.models import Space
 from kb import ingestion
-from kb.ingestion import embedding
 from kb.models import Chunk, Embedding, EmbeddingWork, State
 from search import retrieval
 from search.hits import Query
@@ -81,7 +80,7 @@ def test_a_document_becomes_searchable_and_queries_ask_the_server(server, upload
 
 
 def test_a_server_that_goes_away_loses_nothing(server, upload, work, monkeypatch):
-    monkeypatch.setattr(embedding, "UNIT_TOKENS", 100_000)  # several requests
+    monkeypatch.setattr("embeddings.remote.TOKENS", 100_000)  # a unit of several requests, of as many texts as may be
     document = upload("tides.md", MANY)
     assert ingestion.read_next()
     serving.server().encoder.encode_queries(["ready"])
