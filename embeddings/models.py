@@ -9,7 +9,8 @@ class Space(models.Model):
 
     id = models.UUIDField(primary_key=True, editable=False, help_text="Made from the fingerprint: `spaces.identity`.")
     name = models.CharField(_("name"), max_length=200, unique=True)
-    model = models.CharField(max_length=300, help_text="A hub name, a folder, or 'bundled'.")
+    model = models.CharField(max_length=300, help_text="A hub name, a folder, 'bundled', or the name on the server.")
+    url = models.URLField(max_length=300, blank=True, help_text="Of the server that encodes; empty: we do it.")
     fingerprint = models.CharField(max_length=64, unique=True)
     dimensions = models.PositiveSmallIntegerField(_("dimensions"))
     dtype = models.CharField(max_length=20)
@@ -17,6 +18,12 @@ class Space(models.Model):
     query_prompt = models.TextField(blank=True)
     passage_prompt = models.TextField(blank=True)
     max_tokens = models.PositiveIntegerField(help_text="Longest text of which the encoder reads every token.")
+    probe = models.BinaryField(
+        null=True, editable=False, help_text="Of an encoder on a server, what it first gave for `probe.TEXTS`: float32."
+    )
+    configured_at = models.DateTimeField(
+        null=True, editable=False, help_text="When the settings last asked for this space."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -38,6 +38,12 @@ class Server:
             found = self.encoder.encode_passages(texts, between=self._priority.give_way)
         return check(found, rows=len(texts), dimensions=self.encoder.dimensions)
 
+    def encode_prompted(self, texts: Sequence[str], *, prompt: str) -> Embeddings:
+        """Embeddings of texts behind any prompt, in a row with the passages: letting queries in as they do."""
+        with self._priority.after():
+            found = self.encoder.encode_prompted(texts, prompt=prompt, between=self._priority.give_way)
+        return check(found, rows=len(texts), dimensions=self.encoder.dimensions)
+
     def serve_queries(self, stop: threading.Event) -> None:
         """Answer queries from Redis until `stop` is set. Outlives an outage of Redis."""
         connection = queries.connect()
@@ -84,8 +90,12 @@ def _server() -> Server:
     started = time.monotonic()
     encoder = spaces.load_encoder()
     encoder.encode_queries(["ready"])
-    log.info("The encoder %s is ready after %.1f s.", settings.EMBEDDING_MODEL, time.monotonic() - started)
+    log.info("The encoder %s is ready after %.1f s.", _name(), time.monotonic() - started)
     return Server(encoder, spaces.identity())
+
+
+def _name() -> str:
+    return " on ".join(filter(None, (settings.EMBEDDING_MODEL, settings.EMBEDDING_URL)))
 
 
 class Answering:

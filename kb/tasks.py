@@ -2,13 +2,14 @@
 
 import logging
 import time
+from functools import partial
 from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 from celery.worker import state as worker_state
 
-from embeddings import serving
+from embeddings import requests, serving
 from kb import bell, ingestion
 
 log = logging.getLogger(__name__)
@@ -42,12 +43,16 @@ def sweep() -> None:
 
 @worker_ready.connect
 def answer_queries(sender: Any, **kwargs: Any) -> None:
-    """The embed worker answers queries too, beside its loop, and finds what waits from before it started."""
+    """The embed worker answers queries and requests too, beside its loop, and finds what waits from before."""
     if "embed" not in sender.app.amqp.queues.consume_from:
         return
-    answering = serving.Answering()
-    worker_shutting_down.connect(lambda **_: answering.stop(), weak=False)
+    for answering in (serving.Answering(), requests.Answering()):
+        worker_shutting_down.connect(partial(_stop, answering), weak=False)
     bell.ring("embed")
+
+
+def _stop(answering: serving.Answering | requests.Answering, **_: Any) -> None:
+    answering.stop()
 
 
 def _stopping() -> bool:

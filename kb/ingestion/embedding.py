@@ -8,39 +8,51 @@ from datetime import timedelta
 from django.db import transaction
 
 from embeddings import serving
-from embeddings.encoder import Embeddings, EncoderError, EncoderOutOfMemory
+from embeddings.encoder import Embeddings, EncoderError, EncoderOutOfMemory, EncoderUnavailable
 from kb import storing
 from kb.ingestion import publishing
 from kb.reading.failures import Reason
 
 log = logging.getLogger(__name__)
 
-UNIT_TOKENS = 4_096
-"""Tokens an embed worker claims at a time: seconds of work on a CPU, a fraction of one on a GPU."""
+OUTAGE_PAUSE = timedelta(seconds=15)
+"""So long at least is the work of an encoder left alone that does not answer."""
 
 
 def embed_next() -> bool:
     """Claim one unit of waiting chunks across all documents, encode them and publish what is complete. False when
     nothing was due in the space this process serves."""
-    server = serving.server()
+    try:
+        server = serving.server()
+    except EncoderUnavailable as error:
+        log.warning("Nothing is embedded: %s", error)
+        return False
     token = uuid.uuid4()
-    work = storing.claim_work(server.space_id, token, UNIT_TOKENS)
+    work = storing.claim_work(server.space_id, token, server.encoder.unit_tokens)
     if not work:
         return False
-    texts = [one.text for one in work]
     try:
-        embeddings = server.encode_passages(texts)
-    except EncoderError as error:
-        log.warning("A unit of %s chunks could not be encoded (%s); each is tried alone.", len(work), error)
-        for one in work:
-            _embed_alone(server, one, token)
-        return True
+        _embed(server, work, token)
+    except EncoderUnavailable as error:
+        log.warning("A unit of %s chunks is put back: %s", len(work), error)
+        storing.put_back(token, pause=max(OUTAGE_PAUSE, timedelta(seconds=error.pause)))
+        return False
     except Exception:
         # The device or a library failed, not a chunk: give everything back, so that another worker may try at once.
         storing.put_back(token, pause=timedelta(seconds=5))
         raise
-    write(server.space_id, token, work, embeddings)
     return True
+
+
+def _embed(server: serving.Server, work: Sequence[storing.Work], token: uuid.UUID) -> None:
+    try:
+        embeddings = server.encode_passages([one.text for one in work])
+    except EncoderError as error:
+        log.warning("A unit of %s chunks could not be encoded (%s); each is tried alone.", len(work), error)
+        for one in work:
+            _embed_alone(server, one, token)
+        return
+    write(server.space_id, token, work, embeddings)
 
 
 def _embed_alone(server: serving.Server, one: storing.Work, token: uuid.UUID) -> None:
