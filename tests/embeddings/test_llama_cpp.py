@@ -108,7 +108,7 @@ def test_it_is_waited_for_while_it_is_gone(server, local, monkeypatch):
     with pytest.raises(EncoderUnavailable, match="cannot be reached"):
         encoder.encode_passages(TEXTS * 20, between=killing)
     server.start_again()
-    np.testing.assert_allclose(encoder.encode_passages(TEXTS), before, atol=1e-5)
+    assert least_cosine(encoder.encode_passages(TEXTS), before) >= 0.9999
 
 
 def test_openai_s_client_reads_what_we_read(server, local):
