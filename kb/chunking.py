@@ -155,7 +155,7 @@ class _Cutter:
             draft.end,
             words,
             draft.group.heading_path,
-            _kind(draft.group.stretches, draft.start, draft.end),
+            _kind(draft.group.between(draft.start, draft.end), draft.start, draft.end),
             tokens,
             _anchor(self._reading, draft.start, draft.end),
             language.identify(words),

@@ -89,6 +89,10 @@ class Group:
         """The stretch that text[place] belongs to."""
         return self.stretches[bisect_right(self._starts, place) - 1]
 
+    def between(self, start: int, end: int) -> Sequence[Stretch]:
+        """The stretches that have a part of text[start:end]."""
+        return self.stretches[bisect_right(self._starts, start) - 1 : bisect_left(self._starts, end)]
+
     def context(self, contexts: Contexts, start: int) -> str:
         """What the encoder is given in front of a passage that begins at `start`: the headings that are not in it, and
         the header row of the table that it continues."""
