@@ -77,7 +77,7 @@ _FONT_NAME_MOST = ctypes.c_ulong(128)
 def _bare(function: Any) -> Callable[..., int]:
     """A function of PDFium's without the types of its arguments, whose check takes twice as long as the call itself:
     these are called ten times a line. Their callers give the handle of a page, numbers, and what `byref` gives."""
-    return ctypes.PYFUNCTYPE(ctypes.c_int)(ctypes.cast(function, ctypes.c_void_p).value)
+    return ctypes.PYFUNCTYPE(ctypes.c_int)(ctypes.cast(function, ctypes.c_void_p).value or 0)
 
 
 _count_rects = _bare(pdfium.FPDFText_CountRects)
