@@ -19,7 +19,8 @@ COPY . .
 # It reads no data; the settings ask for the addresses all the same.
 RUN export SECRET_KEY="$(python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
         DATABASE_URL=postgresql://build@localhost/build REDIS_URL=redis://localhost/0 EMBEDDING_MODEL=hashing \
-    && python manage.py translations compile
+    && python manage.py translations compile \
+    && python -m compileall -q kb embeddings search
 
 RUN useradd --uid 10001 --create-home concordance && install -d -o concordance /data
 USER concordance

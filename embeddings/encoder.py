@@ -27,6 +27,12 @@ class Tokenizer(Protocol):
         ...
 
 
+def is_between_letters(text: str, at: int) -> bool:
+    """Whether the space text[at] stands between two letters. Before it a token ends in every tokenizer we know,
+    whatever stands further away: the text on each of its sides has the same tokens alone."""
+    return text[at - 1].isalpha() and text[at + 1].isalpha()
+
+
 class Encoder(Protocol):
     """Turns queries and passages into embeddings of one space."""
 

@@ -122,7 +122,7 @@ class _Cutter:
         for first in range(0, len(drafts), _AT_ONCE):
             trimmed = [self._trimmed(draft) for draft in drafts[first : first + _AT_ONCE]]
             some = [draft for draft in trimmed if draft.start < draft.end]
-            for draft, tokens in zip(some, self._tokenizer.count([self._encoded(one) for one in some]), strict=True):
+            for draft, tokens in zip(some, self._counted(some), strict=True):
                 if tokens <= self._maximum or draft.end - draft.start == 1:
                     yield self._passage(draft, max(tokens, 1))
                 else:
@@ -132,9 +132,13 @@ class _Cutter:
         start, end = boundaries.trim(self._reading.text, draft.start, draft.end)
         return replace(draft, start=start, own=max(start, draft.own), end=end)
 
-    def _encoded(self, draft: _Draft) -> str:
-        context = draft.group.context(self._contexts, draft.start)
-        return encoded_text(context, self._reading.text[draft.start : draft.end])
+    def _counted(self, drafts: Sequence[_Draft]) -> list[int]:
+        """The tokens of what the encoder is given of each."""
+        ends = [self._ruler.ends(draft.start, draft.end) for draft in drafts]
+        contexts = [draft.group.context(self._contexts, draft.start) for draft in drafts]
+        texts = [encoded_text(context, words) for context, (words, _middle) in zip(contexts, ends, strict=True)]
+        counted = zip(self._tokenizer.count(texts), ends, strict=True)
+        return [tokens + middle for tokens, (_words, middle) in counted]
 
     def _smaller(self, draft: _Draft) -> list[_Draft]:
         if draft.start < draft.own:
@@ -151,7 +155,7 @@ class _Cutter:
             draft.end,
             words,
             draft.group.heading_path,
-            _kind(draft.group.stretches, draft.start, draft.end),
+            _kind(draft.group.between(draft.start, draft.end), draft.start, draft.end),
             tokens,
             _anchor(self._reading, draft.start, draft.end),
             language.identify(words),

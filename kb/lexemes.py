@@ -6,15 +6,13 @@ numbers (KB-2041/7) are kept whole beside their parts. The same function serves 
 """
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from operator import add
 
 import regex
 
 LEXEME_LIMIT = 60
 """Characters of one lexeme: longer ones (hashes, base64) are cut. Postgres allows 2,046 bytes."""
-
-POSITION_LIMIT = 16_383
-"""The largest position a tsvector can hold (PostgreSQL manual, 12.11 Limitations)."""
 
 _UNSPACED = r"\p{Han}\p{Hiragana}\p{Katakana}\p{Hangul}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}ー々〆"
 _LETTERS = rf"[\p{{L}}\p{{M}}\p{{N}}--[{_UNSPACED}]]"
@@ -28,21 +26,26 @@ _DIGIT = regex.compile(r"\p{Nd}")
 
 def normalize(text: str) -> str:
     """Compatibility forms and case folded, accents and Arabic vowel marks dropped: é as e, Ａ as a, ﬁ as fi."""
-    folded = unicodedata.normalize("NFKC", text).casefold()
-    decomposed = unicodedata.normalize("NFD", folded)
-    kept = "".join(c for c in decomposed if not (unicodedata.combining(c) and _droppable(c)))
-    return unicodedata.normalize("NFC", kept)
+    if text.isascii():
+        return text.lower()
+    decomposed = unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold())
+    for character in set(decomposed):  # some hundred different ones, in a text of thousands
+        if unicodedata.combining(character) and _droppable(character):
+            decomposed = decomposed.replace(character, "")
+    return unicodedata.normalize("NFC", decomposed)
 
 
-def lexemes(text: str) -> Iterator[str]:
+def lexemes(text: str) -> list[str]:
     """The lexemes of a text, in order, repeated as often as they occur."""
-    for token in _TOKEN.finditer(normalize(text)):
-        if token["unspaced"]:
-            yield from _pairs(token["unspaced"])
-            continue
-        if _is_code(token["run"]):
-            yield token["run"][:LEXEME_LIMIT]
-        yield from (part[:LEXEME_LIMIT] for part in _PART.findall(token["run"]))
+    found: list[str] = []
+    for unspaced, run in _TOKEN.findall(normalize(text)):
+        if unspaced:
+            found += _pairs(unspaced)
+        elif run.isalnum():
+            found.append(run[:LEXEME_LIMIT])
+        else:
+            found += _parts(run)
+    return found
 
 
 def query_lexemes(query: str, *, limit: int = 32) -> list[str]:
@@ -51,11 +54,13 @@ def query_lexemes(query: str, *, limit: int = 32) -> list[str]:
 
 
 def tsvector(text: str) -> str:
-    """The lexemes of a text with their positions, as Postgres writes a tsvector."""
-    positions: dict[str, list[int]] = {}
+    """The lexemes of a text with their positions, as Postgres writes a tsvector. It has none with a character that
+    would have to be quoted; positions beyond what a tsvector can hold Postgres brings within its limits itself."""
+    positions: dict[str, str] = {}
     for position, lexeme in enumerate(lexemes(text), start=1):
-        positions.setdefault(lexeme, []).append(min(position, POSITION_LIMIT))
-    return " ".join(f"{quote(lexeme)}:{','.join(map(str, at[:255]))}" for lexeme, at in positions.items())
+        before = positions.get(lexeme)
+        positions[lexeme] = f"{before},{position}" if before else f"'{lexeme}':{position}"
+    return " ".join(positions.values())
 
 
 def spans(text: str, wanted: set[str]) -> list[tuple[int, int]]:
@@ -74,16 +79,20 @@ def quote(lexeme: str) -> str:
     return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
-def _pairs(run: str) -> Iterator[str]:
-    if len(run) == 1:
-        yield run
-    yield from (run[i : i + 2] for i in range(len(run) - 1))
-
-
 def _droppable(mark: str) -> bool:
     """Latin, Greek and Cyrillic accents and Arabic and Hebrew points; not the vowel signs of Thai or Devanagari, nor
     the voicing marks of kana, which make other words."""
     return not 0x0900 <= ord(mark) <= 0x0FFF and ord(mark) not in (0x3099, 0x309A)
+
+
+def _pairs(run: str) -> Iterable[str]:
+    return map(add, run, run[1:]) if len(run) > 1 else (run,)
+
+
+def _parts(run: str) -> list[str]:
+    """What is found of words with marks, or with signs between them: each part, a code as a whole too."""
+    parts = [part[:LEXEME_LIMIT] for part in _PART.findall(run)]
+    return [run[:LEXEME_LIMIT], *parts] if _is_code(run) else parts
 
 
 def _is_code(run: str) -> bool:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from itertools import pairwise
 
-from embeddings.encoder import Tokenizer
+from embeddings.encoder import Tokenizer, is_between_letters
 from kb import boundaries, language
 from kb.context import Contexts
 from kb.reading.assembly import Reading, Stretch
@@ -40,11 +40,11 @@ class Sizes:
 
 
 class Ruler:
-    """Measures ranges of a document in the encoder's tokens, each token looked up once."""
+    """Measures ranges of a document in the encoder's tokens: it is tokenized once."""
 
     def __init__(self, text: str, tokenizer: Tokenizer) -> None:
         self.text = text
-        self._starts = array("Q", (start for start, _end in tokenizer.offsets(text)))
+        self._starts = array("Q", [start for start, _end in tokenizer.offsets(text)])
 
     def size(self, start: int, end: int) -> int:
         """Tokens that begin in text[start:end]."""
@@ -54,6 +54,23 @@ class Ruler:
         """How far so many tokens go from `start`: at least one character."""
         following = bisect_left(self._starts, start) + tokens
         return max(start + 1, self._starts[following]) if following < len(self._starts) else len(self.text)
+
+    def ends(self, start: int, end: int) -> tuple[str, int]:
+        """text[start:end] without its middle, and how many tokens that has: only at its ends may a text have other
+        tokens alone than within its document.
+
+        The middle goes from the first to the last space between two letters (see `encoder.is_between_letters`).
+        """
+        text = self.text
+        first = text.find(" ", start + 1, end - 1)
+        while first > 0 and not is_between_letters(text, first):
+            first = text.find(" ", first + 1, end - 1)
+        last = text.rfind(" ", start + 1, end - 1)
+        while last > first and not is_between_letters(text, last):
+            last = text.rfind(" ", start + 1, last)
+        if first < 0:
+            return text[start:end], 0
+        return text[start:first] + text[last:end], self.size(first, last)
 
 
 class Group:
@@ -71,6 +88,10 @@ class Group:
     def at(self, place: int) -> Stretch:
         """The stretch that text[place] belongs to."""
         return self.stretches[bisect_right(self._starts, place) - 1]
+
+    def between(self, start: int, end: int) -> Sequence[Stretch]:
+        """The stretches that have a part of text[start:end]."""
+        return self.stretches[bisect_right(self._starts, start) - 1 : bisect_left(self._starts, end)]
 
     def context(self, contexts: Contexts, start: int) -> str:
         """What the encoder is given in front of a passage that begins at `start`: the headings that are not in it, and

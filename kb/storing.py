@@ -4,7 +4,6 @@ Plain SQL where rows are many: binary COPY writes embeddings 50 times faster tha
 Every function runs in its caller's transaction.
 """
 
-import json
 import uuid
 import zlib
 from collections.abc import Iterator, Sequence
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, cast
 
+import msgspec
 import psycopg
 from django.conf import settings
 from django.db import connection
@@ -114,7 +114,7 @@ def _chunk_row(revision: Revision, ordinal: int, passage: Passage) -> tuple[Any,
         list(passage.heading_path),
         passage.context,
         passage.kind,
-        json.dumps(passage.anchor, ensure_ascii=False),
+        msgspec.json.encode(passage.anchor).decode(),
         passage.language,
         passage.tokens,
         passage.content_hash,

@@ -9,6 +9,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,7 @@ from kb.reading.confinement import Ceiling, confine
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.options import Options
 from kb.reading.scans import SHEET_BYTES, Answer, Outcome, Scan
-from kb.reading.sections import Checkpoint
+from kb.reading.sections import Checkpoint, Page, Section
 
 if TYPE_CHECKING:
     from kb.reading.ocr import Scans
@@ -29,6 +30,8 @@ _RESERVE = 2 * 1024 * 1024
 
 def main() -> None:
     order = json.loads(sys.argv[1])
+    # Before it may no longer write to files: Python keeps the bytecode of what no other process imports.
+    import_module("kb.reading.rendering" if "page" in order else readers.module(order["media_type"]))
     confine(Ceiling(**order["ceiling"]), parent=order["parent"])
     reserve: bytearray | None = bytearray(_RESERVE)  # given back, it leaves memory to say that there was none
     failure = None
@@ -47,8 +50,11 @@ def main() -> None:
 
 
 def _say(message: wire.Message) -> None:
+    """What a page has goes in one piece with the next thing that its parent waits for: a write for each section wakes
+    it ten times a page, which takes longer than all it does with them."""
     sys.stdout.buffer.write(wire.encode(message))
-    sys.stdout.buffer.flush()
+    if not isinstance(message, Page | Section):
+        sys.stdout.buffer.flush()
 
 
 def _messages(order: dict[str, Any]) -> Iterator[wire.Message]:

@@ -135,7 +135,7 @@ def _is_bare(one: _Seen) -> bool:
 
 def _times(edge: _Edge, others: Sequence[_Seen]) -> int:
     """On how many other pages the same stands at the same place."""
-    return sum(any(_same_place(edge, one) and one.shape == edge.shape for one in other.edges) for other in others)
+    return sum(any(one.shape == edge.shape and _same_place(edge, one) for one in other.edges) for other in others)
 
 
 def _stands_where_others_do(edge: _Edge, others: Sequence[_Seen]) -> bool:

@@ -209,35 +209,43 @@ def _is_in_row(row: list[Cell], stack: Cell) -> bool:
 
 
 def _extent(cell: Cell) -> tuple[float, float]:
+    if len(cell) == 1:  # most are
+        left, _top, right, _bottom = cell[0].box
+        return left, right
     return min(line.box[0] for line in cell), max(line.box[2] for line in cell)
 
 
 def _grids(rows: Iterator[list[Cell]]) -> Iterator[list[list[Cell]]]:
     """Runs of rows with cells below each other; a row of one cell is a run of its own."""
     run: list[list[Cell]] = []
+    columns: list[tuple[float, float]] = []
     for row in rows:
-        if run and not _continues(run, row):
+        if run and not _continues(run[-1], columns, row):
             yield run
-            run = []
+            run, columns = [], []
         run.append(row)
+        columns = _merged([*columns, *map(_extent, row)])
     if run:
         yield run
 
 
-def _continues(run: list[list[Cell]], row: list[Cell]) -> bool:
-    if len(row) < 2 or len(run[-1]) < 2:
+def _continues(above: list[Cell], columns: Sequence[tuple[float, float]], row: list[Cell]) -> bool:
+    if len(row) < 2 or len(above) < 2:
         return False
-    bottom = max(cell[-1].box[3] for cell in run[-1])
+    bottom = max(cell[-1].box[3] for cell in above)
     if not -1.0 <= row[0][0].box[1] - bottom <= _ROW_GAP * row[0][0].height:
         return False
-    columns = _columns(run)
     return sum(1 for cell in row if _column_of(cell, columns) is not None) >= 2
 
 
 def _columns(rows: Sequence[Sequence[Cell]]) -> list[tuple[float, float]]:
     """The columns, from left to right: stretches of width that cells share."""
+    return _merged([_extent(cell) for row in rows for cell in row if cell])
+
+
+def _merged(extents: list[tuple[float, float]]) -> list[tuple[float, float]]:
     merged: list[tuple[float, float]] = []
-    for left, right in sorted(_extent(cell) for row in rows for cell in row if cell):
+    for left, right in sorted(extents):
         if merged and left < merged[-1][1]:
             merged[-1] = (merged[-1][0], max(right, merged[-1][1]))
         else:

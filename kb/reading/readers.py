@@ -16,6 +16,7 @@ _PLAIN = Options()
 
 # By name: a child reads one file, and the libraries of all readers together take it three times as long to start.
 _READERS = {
+    sniffing.PDF: "pdf",
     sniffing.WORD: "word",
     sniffing.POWERPOINT: "slides",
     sniffing.EXCEL: "sheets",
@@ -43,9 +44,15 @@ def read(
 
     Runs hostile bytes through parsers in C: call it through `sandbox.read`, which does so in a child process.
     """
+    reader = import_module(module(media_type))
     if media_type == sniffing.PDF:
-        yield from import_module("kb.reading.pdf").read(path, options, scans, begin)
+        yield from reader.read(path, options, scans, begin)
     elif media_type in syntaxes.BY_MEDIA_TYPE:
-        yield from import_module("kb.reading.source").read(path, media_type)
+        yield from reader.read(path, media_type)
     else:
-        yield from import_module(f"kb.reading.{_READERS[media_type]}").read(path)
+        yield from reader.read(path)
+
+
+def module(media_type: str) -> str:
+    """The name of the module that reads it."""
+    return f"kb.reading.{'source' if media_type in syntaxes.BY_MEDIA_TYPE else _READERS[media_type]}"

@@ -170,7 +170,7 @@ def _start(order: dict[str, Any], limits: Limits, desk: Desk | None) -> subproce
     # Its own interpreter, with nothing of ours in it: no environment (passwords are there), no user's packages, no
     # connections. -m finds the package by the folder it starts in.
     return subprocess.Popen(
-        [sys.executable, "-E", "-s", "-B", "-X", "utf8", "-m", "kb.reading.child", json.dumps(order)],
+        [sys.executable, "-E", "-s", "-X", "utf8", "-m", "kb.reading.child", json.dumps(order)],
         stdin=subprocess.PIPE if desk else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -26,7 +26,7 @@ SEPARATOR = "\n\n"
 """What stands between two sections in a document's text. The text of a document is its sections' texts joined by it."""
 
 
-class Mark(Struct, frozen=True, array_like=True):
+class Mark(Struct, frozen=True, array_like=True, gc=False):
     """Where the characters [start, end) of a section's text stand in the file.
 
     `unit` counts from 1 in the format's own unit: the line of a Markdown, HTML or text file, the paragraph of a Word
@@ -43,7 +43,7 @@ class Mark(Struct, frozen=True, array_like=True):
     cell: Cell | None = None
 
 
-class Section(Struct, frozen=True, array_like=True, tag=True):
+class Section(Struct, frozen=True, array_like=True, tag=True, gc=False):
     """A stretch of clean text (see `text.clean`) below one heading path. Headings are sections of their own,
     whose path ends in themselves.
 
@@ -60,7 +60,7 @@ class Section(Struct, frozen=True, array_like=True, tag=True):
     syntax: str = ""
 
 
-class Page(Struct, frozen=True, array_like=True, tag=True):
+class Page(Struct, frozen=True, array_like=True, tag=True, gc=False):
     """One page of a PDF as displayed: number from 1, width and height in points."""
 
     number: Ordinal
@@ -83,7 +83,7 @@ class Warned(Struct, frozen=True, array_like=True, tag=True):
     detail: str
 
 
-class Progress(Struct, frozen=True, array_like=True, tag=True):
+class Progress(Struct, frozen=True, array_like=True, tag=True, gc=False):
     """`done` of `total` units (pages, where there are pages) have been read."""
 
     done: Offset

@@ -74,7 +74,7 @@ def decode(line: bytes) -> Message:
 
 def _section(section: Section) -> Section:
     words = section.text
-    if not words.strip() or text.clean(words) != words:
+    if not text.is_clean(words) or words.isspace() or not words:
         raise Untrue("the text of a section is not clean")
     if len(section.heading_path) > _PATH_MOST:
         raise Untrue("a heading path is too deep")

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from embeddings import tokens
-from embeddings.encoder import EncoderError
+from embeddings.encoder import EncoderError, is_between_letters
 from embeddings.tokens import ModelTokenizer
 from tests.embeddings import sentences
 
@@ -61,6 +61,17 @@ def test_a_long_text_has_the_tokens_it_has_as_a_whole(each_folder: Path) -> None
     assert len(LONG) > 5 * 8192
     assert [b for _, b in found] == [b for _, b in expected]
     assert "".join(LONG[a:b] for a, b in found) == "".join(LONG[a:b].lstrip() for a, b in expected)
+
+
+def test_a_text_has_the_tokens_of_its_parts_on_both_sides_of_a_space_between_letters(each_folder: Path) -> None:
+    tokenizer = tokens.load(each_folder)
+    text = LONG[:4000]
+    places = [at for at in range(1, len(text) - 1) if text[at] == " " and is_between_letters(text, at)]
+    [none, whole, *parts] = tokenizer.count_after(
+        "", ["", text, *(part for at in places for part in (text[:at], text[at:]))]
+    )
+    assert len(places) > 100
+    assert {before + after - none for before, after in zip(parts[::2], parts[1::2], strict=True)} == {whole}
 
 
 def test_a_text_without_spaces_is_cut_without_loss(tokenizer: ModelTokenizer) -> None:
