@@ -32,7 +32,7 @@ _RATES = {
     "\n": 1.0,
     "\\s": 0.0,
     "[^\\p{L}\\p{M}]": 1.0,
-    ".": 2.3,
+    "[\\p{L}\\p{M}]": 2.3,
 }
 """Kinds of characters, and tokens a character of a run of them; the first kind that fits."""
 

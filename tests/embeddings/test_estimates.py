@@ -33,6 +33,12 @@ def test_no_passage_of_the_demonstration_is(bundled_folder: Path) -> None:
     assert all(about >= exactly for about, exactly in zip(estimated, counted, strict=True))
 
 
+def test_a_letter_of_a_rarer_script_says_nothing_of_what_follows() -> None:
+    english = " the tides of the northern pier are measured every ten minutes"
+    rarer, plain, both = EstimatingTokenizer().count(["नमस्ते", english, f"नमस्ते{english}"])
+    assert both == rarer + plain - estimates.SPECIAL_TOKENS
+
+
 @given(st.text(max_size=200))
 def test_offsets_are_in_order_and_as_many_as_counted(text: str) -> None:
     tokenizer = EstimatingTokenizer()
