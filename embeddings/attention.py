@@ -4,6 +4,7 @@ transformers hands `cu_seq_lens_q` (where texts begin and end in the row) from t
 and lets an attention function of one's own be registered: https://huggingface.co/docs/transformers/attention_interface
 """
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -37,14 +38,13 @@ def _text_by_text(
     _refuse_window(arguments)
     groups = query.shape[1] != key.shape[1]
     mixed = torch.empty_like(query.transpose(1, 2))
-    bounds = arguments["cu_seq_lens_q"].tolist()
-    for start, end in zip(bounds[:-1], bounds[1:], strict=True):
+    for start, end in pairwise(arguments["cu_seq_lens_q"].tolist()):
         text = slice(start, end)
         mixed[:, text] = functional.scaled_dot_product_attention(
             query[:, :, text],
             key[:, :, text],
             value[:, :, text],
-            is_causal=module.is_causal and end - start > 1,
+            is_causal=bool(module.is_causal) and end - start > 1,
             scale=scaling,
             enable_gqa=groups,
         ).transpose(1, 2)
@@ -67,7 +67,7 @@ def _by_kernel() -> Any:
         """[1, heads, tokens, size] in, [1, tokens, heads, size] out."""
         _refuse_window(arguments)
         bounds, longest = arguments["cu_seq_lens_q"], arguments["max_length_q"]
-        mixed = varlen_attn(
+        mixed: Any = varlen_attn(  # a tensor: nothing beside it was asked for
             query[0].transpose(0, 1),
             key[0].transpose(0, 1),
             value[0].transpose(0, 1),
@@ -79,7 +79,7 @@ def _by_kernel() -> Any:
             window_size=(-1, 0) if module.is_causal else (-1, -1),
             enable_gqa=query.shape[1] != key.shape[1],
         )
-        return mixed[None], None
+        return mixed.unsqueeze(0), None
 
     return attend
 

@@ -272,8 +272,9 @@ def _load(folder: Path, description: fingerprint.Description, device: str) -> "S
         model_kwargs={"dtype": getattr(torch, description.dtype)},
     )
     model.max_seq_length = description.max_tokens
-    if hasattr(model[0], "auto_model"):
-        model[0].auto_model.config.use_cache = False  # keys and values are not asked for again
+    transformer: Any = model[0]
+    if hasattr(transformer, "auto_model"):
+        transformer.auto_model.config.use_cache = False  # keys and values are not asked for again
     return model.eval()
 
 
@@ -286,7 +287,7 @@ def _tokenizer(model: "SentenceTransformer", max_tokens: int) -> tokenizers.Toke
 
 
 def _let_through(transformer: Any) -> None:
-    """sentence-transformers leaves out what the model's `forward` does not name; attention takes these from the rest."""
+    """sentence-transformers drops what the model's `forward` does not name; attention takes these from the rest."""
     if transformer.model_forward_params is not None:
         transformer.model_forward_params |= {"cu_seq_lens_q", "cu_seq_lens_k", "max_length_q", "max_length_k"}
 
@@ -294,8 +295,8 @@ def _let_through(transformer: Any) -> None:
 def _first_position(model: Any) -> int:
     """0, but where the table of positions has a row for padding (the RoBERTa family): they begin behind it."""
     tables = (getattr(module, "position_embeddings", None) for module in model.modules())
-    rows = [table.padding_idx for table in tables if getattr(table, "padding_idx", None) is not None]
-    return rows[0] + 1 if rows else 0
+    rows = (getattr(table, "padding_idx", None) for table in tables)
+    return next((int(row) + 1 for row in rows if row is not None), 0)
 
 
 def _array(tensor: Any) -> Embeddings:

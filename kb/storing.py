@@ -152,7 +152,11 @@ def queue(revision: Revision) -> None:
 
 def claim_work(space_id: uuid.UUID, token: uuid.UUID, tokens: int) -> list[Work]:
     """Lease the next chunks due in a space, about `tokens` tokens of them and at least one. Commits by itself when
-    the caller is in no transaction, as it should not be."""
+    the caller is in no transaction, as it should not be.
+
+    A chunk at which a worker was stopped before is claimed alone: should it be the reason, it takes no other along;
+    should it not, it is soon done, before a worker that is stopped often is stopped again.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             _CLAIM,
@@ -168,6 +172,12 @@ def claim_work(space_id: uuid.UUID, token: uuid.UUID, tokens: int) -> list[Work]
             Work(chunk, revision, collection, language, encoded_text(context, text))
             for chunk, revision, collection, language, context, text in cursor.fetchall()
         ]
+
+
+def renew(token: uuid.UUID) -> None:
+    """Keep the work leased under `token` for as long again as it was claimed for."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RENEW, {"token": token, "lease": settings.LEASE_SECONDS})
 
 
 def put_back(token: uuid.UUID, *, pause: timedelta) -> None:
@@ -254,13 +264,16 @@ ON CONFLICT DO NOTHING
 """
 _CLAIM = """
 WITH due AS MATERIALIZED (
-  SELECT id, chunk_id, turn, tokens FROM kb_embeddingwork
+  SELECT id, chunk_id, turn, tokens, attempts FROM kb_embeddingwork
   WHERE space_id = %(space)s AND attempts < %(attempts)s AND next_attempt_at <= statement_timestamp()
     AND (lease_expires_at IS NULL OR lease_expires_at < statement_timestamp())
   ORDER BY turn, id LIMIT 512 FOR UPDATE SKIP LOCKED
 ), unit AS (
-  SELECT id FROM (SELECT id, sum(tokens) OVER (ORDER BY turn, id) - tokens AS before FROM due) sized
-  WHERE before < %(tokens)s
+  SELECT id FROM (
+    SELECT id, attempts, sum(tokens) OVER up - tokens AS before, row_number() OVER up AS number,
+      first_value(attempts) OVER up AS first FROM due WINDOW up AS (ORDER BY turn, id)
+  ) sized
+  WHERE number = 1 OR before < %(tokens)s AND first = 0 AND attempts = 0
 ), claimed AS (
   UPDATE kb_embeddingwork SET lease_token = %(token)s, attempts = attempts + 1,
     lease_expires_at = statement_timestamp() + make_interval(secs => %(lease)s)
@@ -269,6 +282,10 @@ WITH due AS MATERIALIZED (
 SELECT chunk.id, chunk.revision_id, d.collection_id, chunk.language, chunk.context, chunk.text
 FROM claimed JOIN kb_chunk chunk ON chunk.id = claimed.chunk_id
 JOIN kb_revision r ON r.id = chunk.revision_id JOIN kb_document d ON d.id = r.document_id
+"""
+_RENEW = """
+UPDATE kb_embeddingwork SET lease_expires_at = statement_timestamp() + make_interval(secs => %(lease)s)
+WHERE lease_token = %(token)s
 """
 _PUT_BACK = """
 UPDATE kb_embeddingwork SET lease_token = NULL, lease_expires_at = NULL, attempts = attempts - 1,

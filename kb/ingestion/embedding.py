@@ -2,21 +2,26 @@
 
 import logging
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from django.db import transaction
 
-from embeddings import serving
+from embeddings import devices, serving
 from embeddings.encoder import Embeddings, EncoderError, EncoderOutOfMemory
 from kb import storing
-from kb.ingestion import publishing
+from kb.ingestion import lanes, publishing
 from kb.reading.failures import Reason
 
 log = logging.getLogger(__name__)
 
-UNIT_TOKENS = 4_096
-"""Tokens an embed worker claims at a time: seconds of work on a CPU, a fraction of one on a GPU."""
+UNIT_TOKENS = {"cpu": 4_096, "cuda": 65_536}
+"""Tokens claimed at a time, by device: some micro-batches, a second or a few of work."""
+
+
+def embed_while(go_on: Callable[[], bool]) -> None:
+    """Embed unit by unit, encoding one while others are claimed and written, until nothing is due or `go_on` says no."""
+    lanes.run(embed_next, go_on=go_on)
 
 
 def embed_next() -> bool:
@@ -24,23 +29,29 @@ def embed_next() -> bool:
     nothing was due in the space this process serves."""
     server = serving.server()
     token = uuid.uuid4()
-    work = storing.claim_work(server.space_id, token, UNIT_TOKENS)
+    work = storing.claim_work(server.space_id, token, UNIT_TOKENS[devices.default_device()])
     if not work:
         return False
-    texts = [one.text for one in work]
     try:
-        embeddings = server.encode_passages(texts)
+        with lanes.kept(token):
+            _embed(server, work, token)
+    except Exception:
+        # The device, the database or a library failed, not a chunk: give back what is left, so that another worker
+        # may try at once.
+        storing.put_back(token, pause=timedelta(seconds=5))
+        raise
+    return True
+
+
+def _embed(server: serving.Server, work: Sequence[storing.Work], token: uuid.UUID) -> None:
+    try:
+        embeddings = server.encode_passages([one.text for one in work])
     except EncoderError as error:
         log.warning("A unit of %s chunks could not be encoded (%s); each is tried alone.", len(work), error)
         for one in work:
             _embed_alone(server, one, token)
-        return True
-    except Exception:
-        # The device or a library failed, not a chunk: give everything back, so that another worker may try at once.
-        storing.put_back(token, pause=timedelta(seconds=5))
-        raise
+        return
     write(server.space_id, token, work, embeddings)
-    return True
 
 
 def _embed_alone(server: serving.Server, one: storing.Work, token: uuid.UUID) -> None:
