@@ -10,6 +10,7 @@ import numpy as np
 import redis
 from django.conf import settings
 
+from embeddings import cache as kept
 from embeddings.encoder import Embeddings
 
 TOGETHER = 32
@@ -30,12 +31,21 @@ class EncoderAway(Exception):
 
 
 def encode_query(text: str, *, space_id: uuid.UUID, instruction: str = "", timeout: float = 5.0) -> Embeddings:
-    """The embedding of a query, float32 [dimensions], from whichever process serves this space.
+    """The embedding of a query, float32 [dimensions], from whichever process serves this space, or as it was given
+    when it was asked before.
 
     Raises EncoderAway at once when none does, or after `timeout` seconds without an answer.
     """
     try:
-        return _ask(text, space_id=space_id, instruction=instruction, timeout=timeout)
+        if not is_answering(space_id):
+            raise EncoderAway("No process serves the encoder of this space.")
+        return kept.remembered(
+            lambda left: _ask(text, space_id=space_id, instruction=instruction, timeout=left),
+            space_id=space_id,
+            instruction=instruction,
+            text=text,
+            timeout=timeout,
+        )
     except redis.RedisError as error:
         raise EncoderAway("Redis does not answer.") from error
 
@@ -47,8 +57,6 @@ def is_answering(space_id: uuid.UUID) -> bool:
 
 def _ask(text: str, *, space_id: uuid.UUID, instruction: str, timeout: float) -> Embeddings:
     connection = _client()
-    if not connection.exists(_pulse_key(space_id)):
-        raise EncoderAway("No process serves the encoder of this space.")
     request_id = str(uuid.uuid4())
     request = {"id": request_id, "text": text, "instruction": instruction, "expires": time.time() + timeout}
     connection.rpush(_queue_key(space_id), json.dumps(request))

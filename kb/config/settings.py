@@ -86,6 +86,8 @@ if EMBEDDING_DTYPE not in devices.DTYPES:
     )
 EMBEDDING_DIMENSIONS = environment.integer(env, "EMBEDDING_DIMENSIONS", 0, least=0, most=4000) or None
 EMBEDDING_TOKENIZER = env.str("EMBEDDING_TOKENIZER", "")
+QUERY_CACHE_SECONDS = environment.integer(env, "KB_QUERY_CACHE_SECONDS", 3600, least=0, most=2_592_000)
+CACHE_URL = env.str("CACHE_URL", "")
 
 # --- Django ---
 

@@ -1,6 +1,7 @@
 """Embed: units of waiting chunks across all documents are encoded, and their embeddings written."""
 
 import logging
+import threading
 import uuid
 from collections.abc import Callable, Sequence
 from datetime import timedelta
@@ -19,6 +20,10 @@ UNIT_TOKENS = {"cpu": 4_096, "cuda": 65_536}
 """Tokens claimed at a time, by device: some micro-batches, a second or a few of work."""
 
 
+_claiming = threading.Lock()
+"""A claim passes over what another one looks at: two lanes at once, and one would find nothing where there is enough."""
+
+
 def embed_while(go_on: Callable[[], bool]) -> None:
     """Embed unit by unit, encoding one while others are claimed and written, until nothing is due or `go_on` says no."""
     lanes.run(embed_next, go_on=go_on)
@@ -29,7 +34,8 @@ def embed_next() -> bool:
     nothing was due in the space this process serves."""
     server = serving.server()
     token = uuid.uuid4()
-    work = storing.claim_work(server.space_id, token, UNIT_TOKENS[devices.default_device()])
+    with _claiming:
+        work = storing.claim_work(server.space_id, token, UNIT_TOKENS[devices.default_device()])
     if not work:
         return False
     try:
