@@ -21,11 +21,11 @@ UNIT_TOKENS = {"cpu": 4_096, "cuda": 65_536}
 
 
 _claiming = threading.Lock()
-"""A claim passes over what another one looks at: two lanes at once, and one would find nothing where there is enough."""
+"""A claim passes over what another is looking at: of two lanes at once one would find nothing where there is enough."""
 
 
 def embed_while(go_on: Callable[[], bool]) -> None:
-    """Embed unit by unit, encoding one while others are claimed and written, until nothing is due or `go_on` says no."""
+    """Embed unit by unit, one encoded while another is claimed or written, until nothing is due or `go_on` says no."""
     lanes.run(embed_next, go_on=go_on)
 
 
