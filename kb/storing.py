@@ -8,6 +8,7 @@ import json
 import struct
 import uuid
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -60,10 +61,11 @@ def store(revision: Revision, reading: Reading, passages: Sequence[Passage]) -> 
             copy.write_row(_chunk_row(revision, ordinal, passage))
 
 
-def reuse_embeddings(revision: Revision) -> None:
-    """Give chunks that stand unchanged in the live revision (same text, same context) its embeddings."""
+def reuse_embeddings(revision: Revision) -> int:
+    """Give chunks that stand unchanged in the live revision (same text, same context) its embeddings: to how many."""
     with connection.cursor() as cursor:
         cursor.execute(_REUSE, {"revision": revision.pk, "document": revision.document_id})
+        return int(cursor.rowcount)
 
 
 def forget(revision_id: uuid.UUID) -> None:
@@ -201,14 +203,15 @@ def write_embeddings(space_id: uuid.UUID, token: uuid.UUID, work: Sequence[Work]
                 if one.chunk_id in held:
                     copy.write(_embedding_row(space_id, one, numbers.tobytes()))
             copy.write(_COPY_ENDS)
-        cursor.execute(_ADVANCE, {"revisions": list({one.revision_id for one in work if one.chunk_id in held})})
+        done = Counter(one.revision_id for one in work if one.chunk_id in held)
+        cursor.execute(_ADVANCE, {"space": space_id, "revisions": [*done], "chunks": [*done.values()]})
 
 
 def _embedding_row(space_id: uuid.UUID, one: Work, numbers: bytes) -> bytes:
     """A row as COPY takes it; a halfvec is its size, two bytes of nothing, and its numbers.
 
-    By hand, since the numbers of all rows are made ready at once: the driver's way through `HalfVector` takes three
-    times as long a row (`manage.py bench write`). https://www.postgresql.org/docs/current/sql-copy.html
+    Made by hand, with the numbers of all rows converted at once: through the driver and `HalfVector` the conversion
+    alone takes as long as this. https://www.postgresql.org/docs/current/sql-copy.html
     """
     language = one.language.encode()
     ids = (one.chunk_id.bytes, space_id.bytes, one.revision_id.bytes, one.collection_id.bytes)
@@ -309,10 +312,10 @@ _COPY_EMBEDDINGS = """COPY kb_embedding (chunk_id, space_id, revision_id, collec
 _COPY_BEGINS, _COPY_ENDS = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
 _COLUMNS = struct.pack(">h", 6)
 _ADVANCE = """
-UPDATE kb_revision r SET progress_done = progress_total - (
-  SELECT count(DISTINCT w.chunk_id) FROM kb_embeddingwork w JOIN kb_chunk c ON c.id = w.chunk_id
-  WHERE c.revision_id = r.id)
-WHERE id = ANY(%(revisions)s) AND state = 'embedding'
+UPDATE kb_revision r SET progress_done = LEAST(progress_total, progress_done + done.chunks)
+FROM unnest(%(revisions)s::uuid[], %(chunks)s::int[]) done (id, chunks), kb_document d, kb_collection c
+WHERE r.id = done.id AND r.state = 'embedding' AND d.id = r.document_id AND c.id = d.collection_id
+  AND c.active_space_id = %(space)s
 """
 _COMPLETE = """
 SELECT count(*) > 0 AND count(*) = count(*) FILTER (WHERE abs(l2_norm(e.embedding) - 1) < 0.01)

@@ -63,9 +63,7 @@ class Result:
 
     def lines(self) -> list[str]:
         """What is printed."""
-        head = (
-            f"{self.model} on {self.device}: {self.texts} texts, {self.tokens} tokens, {self.flop / 1e9:.3g} GFLOP each"
-        )
+        head = f"{self.model} on {self.device}: {self.texts} texts, {self.tokens} tokens of {self.flop / 1e9:.3g} GFLOP"
         rows = [
             f"  {name:8} {rate:10.0f} tokens/s {self.utilisation[name]:6.1%} of {self.peak / 1e12:.3g} TFLOP/s"
             for name, rate in self.tokens_a_second.items()

@@ -19,7 +19,7 @@ def run(contenders: Mapping[str, Callable[[], object]], rounds: int) -> Seconds:
             contenders[name]()
             seconds[name].append(perf_counter() - begun)
         order.rotate(1)
-    return seconds
+    return dict(seconds)
 
 
 def times_as_fast(seconds: Seconds, one: str, other: str) -> float:

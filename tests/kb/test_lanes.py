@@ -128,3 +128,13 @@ def test_after_a_worker_was_stopped_each_chunk_is_tried_alone(upload, space):
     assert [len(unit) for unit in again] == [1] * len(stopped)
     assert {unit[0].chunk_id for unit in again} == {one.chunk_id for one in stopped}
     assert len(storing.claim_work(space.pk, uuid.uuid4(), 10_000)) > 1
+
+
+@pytest.mark.django_db
+def test_progress_follows_what_is_written(upload, small_units):
+    [document] = read(upload, "one.md")
+    while document.newest.state == State.EMBEDDING:
+        written = Embedding.objects.filter(revision=document.newest).count()
+        assert (document.newest.progress_done, document.newest.progress_total) == (written, 40)
+        ingestion.embed_next()
+    assert document.newest.progress_done == 40
