@@ -197,12 +197,13 @@ def write_embeddings(space_id: uuid.UUID, token: uuid.UUID, work: Sequence[Work]
         cursor.execute(_HOLD, {"revisions": list({one.revision_id for one in work})})
         cursor.execute(_FINISH, {"token": token, "chunks": [one.chunk_id for one in work]})
         held = {row[0] for row in cursor.fetchall()}
+        rows = (
+            _embedding_row(space_id, one, numbers.tobytes())
+            for one, numbers in zip(work, embeddings.astype(">f2"), strict=True)
+            if one.chunk_id in held
+        )
         with _driver(cursor).copy(_COPY_EMBEDDINGS) as copy:
-            copy.write(_COPY_BEGINS)
-            for one, numbers in zip(work, embeddings.astype(">f2"), strict=True):
-                if one.chunk_id in held:
-                    copy.write(_embedding_row(space_id, one, numbers.tobytes()))
-            copy.write(_COPY_ENDS)
+            copy.write(b"".join((_COPY_BEGINS, *rows, _COPY_ENDS)))
         done = Counter(one.revision_id for one in work if one.chunk_id in held)
         cursor.execute(_ADVANCE, {"space": space_id, "revisions": [*done], "chunks": [*done.values()]})
 
