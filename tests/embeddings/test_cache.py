@@ -3,6 +3,7 @@
 import threading
 import time
 import uuid
+from typing import Any
 
 import numpy as np
 import pytest
@@ -64,9 +65,10 @@ def test_another_space_instruction_or_text_is_another_query(encoder, space_id):
 
 def test_it_is_forgotten_in_time(encoder, space_id):
     ask(encoder, space_id)
-    client = cache._client()
-    [key] = [key for key in client.keys("concordance:query:*") if client.get(key).endswith(np.float32(1).tobytes())][:1]
-    assert 0 < client.ttl(key) <= 3600
+    client: Any = cache._client()
+    keys = client.keys("concordance:query:*")
+    assert keys
+    assert all(0 < client.ttl(key) <= 3600 for key in keys)
 
 
 def test_nothing_is_kept_for_no_time(encoder, space_id, settings):
@@ -81,7 +83,7 @@ def test_what_others_write_in_the_same_place_is_not_mistaken(encoder, space_id, 
 
 def test_the_brokers_redis_does_not_fill_up(encoder, space_id, monkeypatch):
     monkeypatch.setattr(cache, "PLACES", 5)
-    client = cache._client()
+    client: Any = cache._client()
     client.delete(*client.keys("concordance:query:*") or ["none"])
     for number in range(50):
         ask(encoder, space_id, str(number))

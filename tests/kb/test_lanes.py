@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 from embeddings import serving
 from kb import ingestion, storing
 from kb.ingestion import embedding, lanes
-from kb.models import Embedding, EmbeddingWork, State
+from kb.models import Document, Embedding, EmbeddingWork, State
 
 TEXT = "\n\n".join(f"# Heading {n}\n\nWords number {n} are here to be read." for n in range(40))
 
@@ -22,7 +22,7 @@ def small_units(monkeypatch) -> None:
     monkeypatch.setattr(embedding, "UNIT_TOKENS", {"cpu": 30, "cuda": 30})
 
 
-def read(upload, *names: str) -> list:
+def read(upload, *names: str) -> list[Document]:
     documents = [upload(name, f"{TEXT} {name}") for name in names]
     while ingestion.read_next():
         pass
