@@ -45,13 +45,15 @@ def remembered(ask: Ask, *, space_id: uuid.UUID, instruction: str, text: str, ti
 
 def _ask(ask: Ask, name: bytes, left: float) -> Embeddings:
     try:
-        embedding = ask(left)
-        with suppress(redis.RedisError):
-            _client().set(_key(name), name + embedding.tobytes(), ex=settings.QUERY_CACHE_SECONDS)
+        found = _look(name)  # whoever had the turn before may have ended just now
+        if found is None:
+            found = ask(left)
+            with suppress(redis.RedisError):
+                _client().set(_key(name), name + found.tobytes(), ex=settings.QUERY_CACHE_SECONDS)
     finally:
         with suppress(redis.RedisError):
             _client().delete(_turn_key(name))
-    return embedding
+    return found
 
 
 def _look(name: bytes) -> Embeddings | None:
