@@ -36,14 +36,6 @@ def cores() -> int:
         return allowed
 
 
-def visible() -> list[str]:
-    """The CUDA devices there are for this process, by what CUDA_VISIBLE_DEVICES calls each."""
-    if default_device() == "cpu":
-        return []
-    named = os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",")
-    return named[: _cuda_devices()] if named[0] else [str(number) for number in range(_cuda_devices())]
-
-
 def _torch_has_cuda() -> bool:
     try:
         return not metadata.version("torch").endswith("+cpu")
