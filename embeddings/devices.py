@@ -1,7 +1,10 @@
 """What hardware an encoder would find here, told without loading torch."""
 
 import ctypes
+import math
+import os
 from importlib import metadata
+from pathlib import Path
 
 DTYPES = ("bfloat16", "float32")
 QWEN = "Qwen/Qwen3-Embedding-4B"
@@ -21,6 +24,16 @@ def default_device() -> str:
 def dtype_on(device: str) -> str:
     """bfloat16 on a GPU, float32 elsewhere; float16 nowhere (QwenLM/Qwen3-Embedding#164: NaN)."""
     return "bfloat16" if device.startswith("cuda") else "float32"
+
+
+def cores() -> int:
+    """The cores this process may use: `taskset` or a container's quota may leave it fewer than the machine has."""
+    allowed = len(os.sched_getaffinity(0))
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+        return max(1, min(allowed, math.ceil(int(quota) / int(period))))
+    except (OSError, ValueError):  # no such file, or "max"
+        return allowed
 
 
 def _torch_has_cuda() -> bool:

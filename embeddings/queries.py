@@ -10,6 +10,7 @@ import numpy as np
 import redis
 from django.conf import settings
 
+from embeddings import cache as kept
 from embeddings import spaces
 from embeddings.encoder import Embeddings, EncoderError, EncoderUnavailable
 from embeddings.remote import RemoteEncoder
@@ -32,15 +33,22 @@ class EncoderAway(Exception):
 
 
 def encode_query(text: str, *, space_id: uuid.UUID, instruction: str = "", timeout: float = 5.0) -> Embeddings:
-    """The embedding of a query, float32 [dimensions], from whichever process serves this space, or from its server.
+    """The embedding of a query, float32 [dimensions], from whichever process serves this space, from its server, or as
+    it was given when it was asked before.
 
     Raises EncoderAway at once when none does, or after `timeout` seconds without an answer.
     """
     on_server = spaces.direct(space_id)
-    if on_server is not None:
-        return _ask_server(on_server, text, instruction)
+
+    def ask(left: float) -> Embeddings:
+        if on_server is not None:
+            return _ask_server(on_server, text, instruction)
+        return _ask(text, space_id=space_id, instruction=instruction, timeout=left)
+
     try:
-        return _ask(text, space_id=space_id, instruction=instruction, timeout=timeout)
+        if on_server is None and not is_answering(space_id):
+            raise EncoderAway("No process serves the encoder of this space.")
+        return kept.remembered(ask, space_id=space_id, instruction=instruction, text=text, timeout=timeout)
     except redis.RedisError as error:
         raise EncoderAway("Redis does not answer.") from error
 
@@ -63,8 +71,6 @@ def _ask_server(encoder: RemoteEncoder, text: str, instruction: str) -> Embeddin
 
 def _ask(text: str, *, space_id: uuid.UUID, instruction: str, timeout: float) -> Embeddings:
     connection = _client()
-    if not connection.exists(_pulse_key(space_id)):
-        raise EncoderAway("No process serves the encoder of this space.")
     request_id = str(uuid.uuid4())
     request = {"id": request_id, "text": text, "instruction": instruction, "expires": time.time() + timeout}
     connection.rpush(_queue_key(space_id), json.dumps(request))

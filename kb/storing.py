@@ -4,8 +4,10 @@ Plain SQL where rows are many: binary COPY writes embeddings 50 times faster tha
 Every function runs in its caller's transaction.
 """
 
+import struct
 import uuid
 import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,8 +17,6 @@ import msgspec
 import psycopg
 from django.conf import settings
 from django.db import connection
-from pgvector import HalfVector
-from pgvector.psycopg import register_vector
 
 from embeddings.encoder import Embeddings
 from kb import lexemes
@@ -61,10 +61,11 @@ def store(revision: Revision, reading: Reading, passages: Sequence[Passage]) -> 
             copy.write_row(_chunk_row(revision, ordinal, passage))
 
 
-def reuse_embeddings(revision: Revision) -> None:
-    """Give chunks that stand unchanged in the live revision (same text, same context) its embeddings."""
+def reuse_embeddings(revision: Revision) -> int:
+    """Give chunks that stand unchanged in the live revision (same text, same context) its embeddings: to how many."""
     with connection.cursor() as cursor:
         cursor.execute(_REUSE, {"revision": revision.pk, "document": revision.document_id})
+        return int(cursor.rowcount)
 
 
 def forget(revision_id: uuid.UUID) -> None:
@@ -152,7 +153,11 @@ def queue(revision: Revision) -> None:
 
 def claim_work(space_id: uuid.UUID, token: uuid.UUID, tokens: int) -> list[Work]:
     """Lease the next chunks due in a space, about `tokens` tokens of them and at least one. Commits by itself when
-    the caller is in no transaction, as it should not be."""
+    the caller is in no transaction, as it should not be.
+
+    A chunk at which a worker was stopped before is claimed alone: should it be the reason, it takes no other along;
+    should it not, it is soon done, before a worker that is stopped often is stopped again.
+    """
     with connection.cursor() as cursor:
         cursor.execute(
             _CLAIM,
@@ -170,6 +175,12 @@ def claim_work(space_id: uuid.UUID, token: uuid.UUID, tokens: int) -> list[Work]
         ]
 
 
+def renew(token: uuid.UUID) -> None:
+    """Keep the work leased under `token` for as long again as it was claimed for."""
+    with connection.cursor() as cursor:
+        cursor.execute(_RENEW, {"token": token, "lease": settings.LEASE_SECONDS})
+
+
 def put_back(token: uuid.UUID, *, pause: timedelta) -> None:
     """Return leased work undone, as if it had not been tried."""
     with connection.cursor() as cursor:
@@ -181,22 +192,33 @@ def write_embeddings(space_id: uuid.UUID, token: uuid.UUID, work: Sequence[Work]
 
     Work that was lost meanwhile (its lease ran out, its document was deleted) is passed over.
     """
-    connection.ensure_connection()
-    register_vector(connection.connection)  # before the cursor is opened: it copies what is registered
     with connection.cursor() as cursor:
         # From the outside in, as everywhere: a deletion under way holds the revision before the work.
         cursor.execute(_HOLD, {"revisions": list({one.revision_id for one in work})})
         cursor.execute(_FINISH, {"token": token, "chunks": [one.chunk_id for one in work]})
         held = {row[0] for row in cursor.fetchall()}
-        driver = _driver(cursor)
-        halfvec = driver.connection.adapters.types["halfvec"].oid
-        with driver.copy(_COPY_EMBEDDINGS) as copy:
-            copy.set_types(["uuid", "uuid", "uuid", "uuid", "varchar", halfvec])
-            for one, embedding in zip(work, embeddings, strict=True):
-                if one.chunk_id in held:
-                    ids = (one.chunk_id, space_id, one.revision_id, one.collection_id)
-                    copy.write_row((*ids, one.language, HalfVector(embedding)))
-        cursor.execute(_ADVANCE, {"revisions": list({one.revision_id for one in work if one.chunk_id in held})})
+        rows = (
+            _embedding_row(space_id, one, numbers.tobytes())
+            for one, numbers in zip(work, embeddings.astype(">f2"), strict=True)
+            if one.chunk_id in held
+        )
+        with _driver(cursor).copy(_COPY_EMBEDDINGS) as copy:
+            copy.write(b"".join((_COPY_BEGINS, *rows, _COPY_ENDS)))
+        done = Counter(one.revision_id for one in work if one.chunk_id in held)
+        cursor.execute(_ADVANCE, {"space": space_id, "revisions": [*done], "chunks": [*done.values()]})
+
+
+def _embedding_row(space_id: uuid.UUID, one: Work, numbers: bytes) -> bytes:
+    """A row as COPY takes it; a halfvec is its size, two bytes of nothing, and its numbers.
+
+    Made by hand, with the numbers of all rows converted at once: through the driver and `HalfVector` the conversion
+    alone takes as long as this. https://www.postgresql.org/docs/current/sql-copy.html
+    """
+    language = one.language.encode()
+    ids = (one.chunk_id.bytes, space_id.bytes, one.revision_id.bytes, one.collection_id.bytes)
+    halfvec = struct.pack(">HH", len(numbers) // 2, 0) + numbers
+    fields = (field for value in (*ids, language, halfvec) for field in (struct.pack(">i", len(value)), value))
+    return b"".join((_COLUMNS, *fields))
 
 
 def is_complete(revision: Revision, space_id: uuid.UUID) -> bool:
@@ -254,13 +276,16 @@ ON CONFLICT DO NOTHING
 """
 _CLAIM = """
 WITH due AS MATERIALIZED (
-  SELECT id, chunk_id, turn, tokens FROM kb_embeddingwork
+  SELECT id, chunk_id, turn, tokens, attempts FROM kb_embeddingwork
   WHERE space_id = %(space)s AND attempts < %(attempts)s AND next_attempt_at <= statement_timestamp()
     AND (lease_expires_at IS NULL OR lease_expires_at < statement_timestamp())
   ORDER BY turn, id LIMIT 512 FOR UPDATE SKIP LOCKED
 ), unit AS (
-  SELECT id FROM (SELECT id, sum(tokens) OVER (ORDER BY turn, id) - tokens AS before FROM due) sized
-  WHERE before < %(tokens)s
+  SELECT id FROM (
+    SELECT id, attempts, sum(tokens) OVER up - tokens AS before, row_number() OVER up AS number,
+      first_value(attempts) OVER up AS first FROM due WINDOW up AS (ORDER BY turn, id)
+  ) sized
+  WHERE number = 1 OR before < %(tokens)s AND first = 0 AND attempts = 0
 ), claimed AS (
   UPDATE kb_embeddingwork SET lease_token = %(token)s, attempts = attempts + 1,
     lease_expires_at = statement_timestamp() + make_interval(secs => %(lease)s)
@@ -269,6 +294,10 @@ WITH due AS MATERIALIZED (
 SELECT chunk.id, chunk.revision_id, d.collection_id, chunk.language, chunk.context, chunk.text
 FROM claimed JOIN kb_chunk chunk ON chunk.id = claimed.chunk_id
 JOIN kb_revision r ON r.id = chunk.revision_id JOIN kb_document d ON d.id = r.document_id
+"""
+_RENEW = """
+UPDATE kb_embeddingwork SET lease_expires_at = statement_timestamp() + make_interval(secs => %(lease)s)
+WHERE lease_token = %(token)s
 """
 _PUT_BACK = """
 UPDATE kb_embeddingwork SET lease_token = NULL, lease_expires_at = NULL, attempts = attempts - 1,
@@ -281,11 +310,13 @@ DELETE FROM kb_embeddingwork WHERE lease_token = %(token)s AND chunk_id = ANY(%(
 """
 _COPY_EMBEDDINGS = """COPY kb_embedding (chunk_id, space_id, revision_id, collection_id, language, embedding)
   FROM STDIN (FORMAT BINARY)"""
+_COPY_BEGINS, _COPY_ENDS = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
+_COLUMNS = struct.pack(">h", 6)
 _ADVANCE = """
-UPDATE kb_revision r SET progress_done = progress_total - (
-  SELECT count(DISTINCT w.chunk_id) FROM kb_embeddingwork w JOIN kb_chunk c ON c.id = w.chunk_id
-  WHERE c.revision_id = r.id)
-WHERE id = ANY(%(revisions)s) AND state = 'embedding'
+UPDATE kb_revision r SET progress_done = LEAST(progress_total, progress_done + done.chunks)
+FROM unnest(%(revisions)s::uuid[], %(chunks)s::int[]) done (id, chunks), kb_document d, kb_collection c
+WHERE r.id = done.id AND r.state = 'embedding' AND d.id = r.document_id AND c.id = d.collection_id
+  AND c.active_space_id = %(space)s
 """
 _COMPLETE = """
 SELECT count(*) > 0 AND count(*) = count(*) FILTER (WHERE abs(l2_norm(e.embedding) - 1) < 0.01)

@@ -29,10 +29,9 @@ def read() -> None:
 def embed() -> None:
     """Embed what is due, unit by unit, until nothing is, the time is up, or the worker is asked to stop."""
     until = time.monotonic() + EMBED_SECONDS
-    while not _stopping() and ingestion.embed_next():
-        if time.monotonic() > until:
-            bell.ring("embed")
-            return
+    ingestion.embed_while(lambda: not _stopping() and time.monotonic() <= until)
+    if time.monotonic() > until:
+        bell.ring("embed")
 
 
 @shared_task(name="kb.tasks.sweep", soft_time_limit=60, time_limit=90)

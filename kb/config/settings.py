@@ -94,6 +94,8 @@ EMBEDDING_TOKENIZER = env.str("EMBEDDING_TOKENIZER", "")
 EMBEDDING_MAX_TOKENS = environment.integer(env, "EMBEDDING_MAX_TOKENS", 512, least=64, most=1_000_000)
 EMBEDDING_QUERY_PROMPT = environment.prompt(env, "EMBEDDING_QUERY_PROMPT", EMBEDDING_URL)
 EMBEDDING_PASSAGE_PROMPT = environment.prompt(env, "EMBEDDING_PASSAGE_PROMPT", EMBEDDING_URL)
+QUERY_CACHE_SECONDS = environment.integer(env, "KB_QUERY_CACHE_SECONDS", 3600, least=0, most=2_592_000)
+CACHE_URL = env.str("CACHE_URL", "")
 
 # --- Django ---
 

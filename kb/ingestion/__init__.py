@@ -6,7 +6,7 @@ and a killed worker costs its unit of work and nothing more.
 """
 
 from kb.ingestion.changes import cancel, reindex, reindex_all, remove, remove_collection, retry
-from kb.ingestion.embedding import embed_next
+from kb.ingestion.embedding import embed_next, embed_while
 from kb.ingestion.publishing import publish
 from kb.ingestion.reading import read_next, split
 from kb.ingestion.receiving import Receipt, receive, receive_revision
@@ -16,6 +16,7 @@ __all__ = [
     "Receipt",
     "cancel",
     "embed_next",
+    "embed_while",
     "publish",
     "read_next",
     "receive",

@@ -1,8 +1,9 @@
 """Embed: units of waiting chunks across all documents are encoded, and their embeddings written."""
 
 import logging
+import threading
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
 from django.db import transaction
@@ -10,13 +11,21 @@ from django.db import transaction
 from embeddings import serving
 from embeddings.encoder import Embeddings, EncoderError, EncoderOutOfMemory, EncoderUnavailable
 from kb import storing
-from kb.ingestion import publishing
+from kb.ingestion import lanes, publishing
 from kb.reading.failures import Reason
 
 log = logging.getLogger(__name__)
 
 OUTAGE_PAUSE = timedelta(seconds=15)
 """So long at least is the work of an encoder left alone that does not answer."""
+
+_claiming = threading.Lock()
+"""A claim passes over what another is looking at: of two lanes at once one would find nothing where there is enough."""
+
+
+def embed_while(go_on: Callable[[], bool]) -> None:
+    """Embed unit by unit, one encoded while another is claimed or written, until nothing is due or `go_on` says no."""
+    lanes.run(embed_next, go_on=go_on)
 
 
 def embed_next() -> bool:
@@ -28,17 +37,20 @@ def embed_next() -> bool:
         log.warning("Nothing is embedded: %s", error)
         return False
     token = uuid.uuid4()
-    work = storing.claim_work(server.space_id, token, server.encoder.unit_tokens)
+    with _claiming:
+        work = storing.claim_work(server.space_id, token, server.encoder.unit_tokens)
     if not work:
         return False
     try:
-        _embed(server, work, token)
+        with lanes.kept(token):
+            _embed(server, work, token)
     except EncoderUnavailable as error:
         log.warning("A unit of %s chunks is put back: %s", len(work), error)
         storing.put_back(token, pause=max(OUTAGE_PAUSE, timedelta(seconds=error.pause)))
         return False
     except Exception:
-        # The device or a library failed, not a chunk: give everything back, so that another worker may try at once.
+        # The device, the database or a library failed, not a chunk: give back what is left, so that another worker
+        # may try at once.
         storing.put_back(token, pause=timedelta(seconds=5))
         raise
     return True

@@ -156,7 +156,8 @@ def _finish(lease: _Lease, items: Sequence[Item]) -> None:
             progress_total=len(passages),
         )
         storing.store(revision, reading, passages)
-        storing.reuse_embeddings(revision)
+        reused = min(len(passages), storing.reuse_embeddings(revision))
+        Revision.objects.filter(pk=revision.pk).update(progress_done=reused)
         storing.queue(revision)
         transaction.on_commit(lambda: bell.ring("embed"))
     publishing.publish(revision.pk)

@@ -1,16 +1,17 @@
 """What this machine has to give: cores, memory and shared memory."""
 
-import os
 import shutil
 
 import psutil
+
+from embeddings import devices
 
 MIB = 1024 * 1024
 
 
 def cores() -> int:
     """The cores this process may use: a container or `taskset` may leave it fewer than the machine has."""
-    return len(os.sched_getaffinity(0))
+    return devices.cores()
 
 
 def memory() -> int:

@@ -1,6 +1,9 @@
 """The encoder in this process, on a tiny model in Qwen3-Embedding's published layout."""
 
+import json
+import shutil
 import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +12,12 @@ import torch
 from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
+from torch.nn.attention import varlen
 from transformers import Qwen3Model
 
-from embeddings import fingerprint
+from embeddings import attention, fingerprint
 from embeddings.encoder import Embeddings, EncoderError, check
-from embeddings.local import LocalEncoder
+from embeddings.local import FIRST, WINDOW, LocalEncoder
 from tests.embeddings.conftest import QUERY_PROMPT
 
 TEXTS = [
@@ -70,10 +74,87 @@ def test_an_embedding_is_the_last_state_at_the_end_token(encoder: LocalEncoder, 
         assert embedding @ (last / np.linalg.norm(last)) >= 0.9999
 
 
-def test_the_padding_is_on_the_left(encoder: LocalEncoder, reference: SentenceTransformer) -> None:
+@pytest.mark.parametrize("folder", ["qwen_folder", "bundled_folder"])
+def test_texts_are_packed_without_padding(folder: str, request: pytest.FixtureRequest) -> None:
+    encoder = LocalEncoder(request.getfixturevalue(folder), device="cpu")
+    tokens: list[int] = []
     encoder.encode_passages(TEXTS)
-    padded = encoder._model.tokenizer(["longer text", "short"], padding=True)
-    assert padded["attention_mask"][1] == [0] * 6 + [1] * 6
+    model = encoder._model()
+    handle = model._model[0].register_forward_pre_hook(
+        lambda _module, given: tokens.append(given[0]["input_ids"].numel())
+    )
+    encoder.encode_passages(TEXTS)
+    handle.remove()
+    assert tokens == [sum(encoder.count_tokens(TEXTS))]
+
+
+def _varlen_attn(
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    cu_seq_q: torch.Tensor,
+    cu_seq_k: torch.Tensor,
+    max_q: int,
+    max_k: int,
+    *,
+    scale: float,
+    window_size: tuple[int, int],
+    enable_gqa: bool,
+) -> torch.Tensor:
+    """What torch.nn.attention.varlen.varlen_attn computes on CUDA, written down plainly: [tokens, heads, size]."""
+    groups = query.shape[1] // key.shape[1]
+    assert enable_gqa == (groups > 1)
+    key, value = key.repeat_interleave(groups, dim=1), value.repeat_interleave(groups, dim=1)
+    text = torch.bucketize(torch.arange(len(query)), cu_seq_q[1:], right=True)
+    allowed = text[:, None] == text[None, :]
+    if window_size == (-1, 0):
+        allowed = allowed.tril()
+    assert max_q == max_k == int(text.bincount().max())
+    weights = (torch.einsum("qhd,khd->hqk", query, key) * scale).masked_fill(~allowed, -torch.inf).softmax(-1)
+    return torch.einsum("hqk,khd->qhd", weights, value)
+
+
+@pytest.fixture
+def kernel(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The way through PyTorch's own kernel, as on CUDA."""
+    monkeypatch.setattr(varlen, "varlen_attn", _varlen_attn)
+    register = attention.register
+    monkeypatch.setattr(attention, "register", lambda device: register("cuda"))
+    yield
+    register("cpu")
+
+
+@pytest.mark.parametrize("folder", ["qwen_folder", "bundled_folder"])
+def test_the_kernel_is_told_where_texts_end(kernel: None, folder: str, request: pytest.FixtureRequest) -> None:
+    path = request.getfixturevalue(folder)
+    encoder = LocalEncoder(path, device="cpu")
+    found = encoder.encode_passages(TEXTS)
+    assert encoder._model().packs
+    assert _cosines(found, SentenceTransformer(str(path), device="cpu").encode_document(TEXTS)).min() >= 0.9999
+
+
+def _fails(*args: object, **options: object) -> torch.Tensor:
+    raise RuntimeError("no kernel image is available")
+
+
+def _forgets_where_texts_end(query: torch.Tensor, *args: object, **options: object) -> torch.Tensor:
+    return query
+
+
+@pytest.mark.parametrize("broken", [_fails, _forgets_where_texts_end])
+def test_where_the_kernel_does_not_work_texts_are_padded(
+    kernel: None,
+    broken: Callable[..., torch.Tensor],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    qwen_folder: Path,
+    reference: SentenceTransformer,
+) -> None:
+    monkeypatch.setattr(varlen, "varlen_attn", broken)
+    encoder = LocalEncoder(qwen_folder, device="cpu")
+    assert _cosines(encoder.encode_passages(TEXTS), reference.encode_document(TEXTS)).min() >= 0.9999
+    assert _cosines(encoder.encode_queries(TEXTS), reference.encode_query(TEXTS)).min() >= 0.9999
+    assert "Texts are padded, not packed" in caplog.text
 
 
 def test_the_instruction_is_in_front_of_the_query_and_no_space_after_it(encoder: LocalEncoder) -> None:
@@ -116,12 +197,37 @@ def test_a_text_over_the_limit_is_cut_there(encoder: LocalEncoder) -> None:
     assert whole @ cut >= 0.9999
 
 
+def test_a_text_of_30_000_tokens(qwen_folder: Path, tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(qwen_folder, tmp_path / "long"))
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(
+        json.dumps(config | {"max_position_embeddings": 32_768, "num_hidden_layers": 1})
+    )
+    long = "".join(f"Line {number} of the log of the lighthouse.\n" for number in range(800))[:29_999]
+    encoder = LocalEncoder(folder, device="cpu")
+    assert encoder.count_tokens([long]) == [30_000]
+    found = encoder.encode_passages([long, "short"])
+    assert _cosines(found, SentenceTransformer(str(folder), device="cpu").encode([long, "short"])).min() >= 0.9999
+
+
+def test_float16_is_refused(qwen_folder: Path) -> None:
+    with pytest.raises(EncoderError, match="float16 some texts become NaN"):
+        LocalEncoder(qwen_folder, device="cpu", dtype="float16")
+
+
+def test_many_texts_are_tokenized_in_stretches_and_stay_in_order(
+    encoder: LocalEncoder, reference: SentenceTransformer
+) -> None:
+    many = [f"Text number {number}, " + "and more. " * (number % 7) for number in range(FIRST + WINDOW + 5)]
+    assert _cosines(encoder.encode_passages(many), reference.encode_document(many)).min() >= 0.9995
+
+
 def test_others_may_go_first_between_micro_batches(qwen_folder: Path) -> None:
     encoder = LocalEncoder(qwen_folder, device="cpu")
-    query = encoder.encode_queries(["noon?"])
     answers: list[Embeddings] = []
     encoder.encode_passages(["x" * 250] * 12, between=lambda: answers.append(encoder.encode_queries(["noon?"])))
-    assert len(answers) == 3
+    assert len(answers) == 9  # four texts at first, then, while queries come in, one
+    query = encoder.encode_queries(["noon?"])
     assert all(_cosines(answer, query).min() >= 0.9995 for answer in answers)
 
 

@@ -1,23 +1,35 @@
 """`manage.py bench`: what this product is worth beside others, measured on this machine in one run."""
 
 import json
+import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from embeddings import spaces
-from kb.benchmarks import fidelity, speed
+from embeddings import bundled, devices, spaces
+from embeddings.encoder import EncoderError
+from kb.benchmarks import encode, fidelity, pipeline, shapes, speed, under_load, writing
+from kb.benchmarks.pipeline import Occupied
 from kb.benchmarks.speed import Measured
 from kb.management.commands.demo import CORPUS
 from kb.models import Collection
 from kb.reading.failures import Unreadable
 
 
+class _Result(Protocol):
+    """What is measured of the encoder's part."""
+
+    def figures(self) -> dict[str, Any]: ...
+
+    def lines(self) -> list[str]: ...
+
+
 class Command(BaseCommand):
-    help = "Measure reading: its speed beside pypdf and PDFium, or its fidelity to the same manual in HTML."
+    help = "Measure this product beside others: reading, encoding, writing, queries under load."
 
     def add_arguments(self, parser: Any) -> None:
         measures = parser.add_subparsers(dest="measure", required=True)
@@ -30,12 +42,35 @@ class Command(BaseCommand):
         against.add_argument("html", nargs="+", type=Path, metavar="HTML", help="Its files, in the order of the book.")
         against.add_argument("--missing", action="store_true", help="Print what was not found, too.")
         against.add_argument("--json", action="store_true", help="Print all figures as JSON.")
+        self._add_of_encoder(measures)
+
+    def _add_of_encoder(self, measures: Any) -> None:
+        encoding = measures.add_parser("encode", help="Tokens a second beside sentence-transformers.")
+        encoding.add_argument("--shape", choices=sorted(shapes.SHAPES), help="A published shape with random weights.")
+        whole = measures.add_parser("pipeline", help="From chunks to embeddings, beside the bare encoder.")
+        write = measures.add_parser("write", help="Rows a second, beside bare COPY and bulk_create.")
+        write.add_argument("--dimensions", type=int, default=writing.DIMENSIONS)
+        load = measures.add_parser("query-under-load", help="How long a query waits while passages are encoded.")
+        load.add_argument("--asked", type=int, default=40, help="Queries (default: 40).")
+        for parser in (encoding, whole, write, load):
+            parser.add_argument("--count", type=int, help="Texts or rows; by default as the device is fast.")
+            parser.add_argument("--rounds", type=int, default=3, help="How often each does it (default: 3).")
+            parser.add_argument("--json", action="store_true", help="Print all figures as JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        measures = {"read": self._read, "fidelity": self._fidelity}
         try:
-            self._read(options) if options["measure"] == "read" else self._fidelity(options)
-        except (Unreadable, spaces.NoSpace) as error:
+            measures.get(options["measure"], self._of_encoder)(options)
+        except (Unreadable, spaces.NoSpace, EncoderError, Occupied) as error:
             raise CommandError(str(error)) from error
+
+    def _of_encoder(self, options: dict[str, Any]) -> None:
+        result = _MEASURES[options["measure"]](options)
+        if options["json"]:
+            self.stdout.write(json.dumps(result.figures(), indent=2, ensure_ascii=False))
+            return
+        for line in result.lines():
+            self.stdout.write(line)
 
     def _read(self, options: dict[str, Any]) -> None:
         paths = _files(options["paths"]) or sorted(CORPUS.glob("*.pdf"))
@@ -69,6 +104,39 @@ class Command(BaseCommand):
         if options["missing"]:
             for line in result.missing:
                 self.stdout.write(f"  {line}")
+
+
+def _encode(options: dict[str, Any]) -> _Result:
+    if not options["shape"]:
+        return encode.measure(spaces.folder(), count=options["count"], runs=options["rounds"])
+    own = bundled.build(settings.DATA_DIR / "models" / "multilingual-e5-small")
+    with tempfile.TemporaryDirectory() as folder:
+        built = shapes.build(options["shape"], Path(folder), bundled=own)
+        return encode.measure(built, count=options["count"], runs=options["rounds"])
+
+
+def _pipeline(options: dict[str, Any]) -> _Result:
+    return pipeline.measure(count=_count(options), **_lengths(), runs=options["rounds"])
+
+
+def _write(options: dict[str, Any]) -> _Result:
+    return writing.measure(rows=options["count"] or 2048, dimensions=options["dimensions"], runs=options["rounds"])
+
+
+def _under_load(options: dict[str, Any]) -> _Result:
+    return under_load.measure(count=_count(options), **_lengths(), asked=options["asked"])
+
+
+_MEASURES = {"encode": _encode, "pipeline": _pipeline, "write": _write, "query-under-load": _under_load}
+
+
+def _count(options: dict[str, Any]) -> int:
+    return options["count"] or encode.TEXTS[devices.default_device()]
+
+
+def _lengths() -> dict[str, int]:
+    least, most = encode.LENGTHS[devices.default_device()]
+    return {"least": least, "most": most}
 
 
 _COLUMNS = f"{'pages':>6} {'chunks':>6} {'pypdf':>8} {'PDFium':>8} {'ours':>8} {'x pypdf':>8} {'of PDFium':>9}"

@@ -1,0 +1,64 @@
+"""Lanes: threads that embed side by side, so that the encoder is never idle while there is work.
+
+While one lane's texts are on the device, another claims its unit, tokenizes it, writes what it has and publishes it.
+A lane is nothing but `embed_next`, again and again: whatever goes wrong in one is dealt with there, as in a worker of
+its own, and a killed process costs the units in its lanes and nothing more.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event, Thread
+from uuid import UUID
+
+from django.conf import settings
+from django.db import connections
+
+from kb import storing
+
+LANES = 2
+"""One on the device, one at the database: the device takes far longer."""
+
+
+def run(step: Callable[[], bool], *, go_on: Callable[[], bool]) -> None:
+    """Take steps in all lanes, until one has nothing to do or is told to stop. Raises what a step raised, when all
+    lanes have come to their end."""
+    with ThreadPoolExecutor(LANES - 1, "lane") as others:
+        ended = [others.submit(_beside, step, go_on) for _number in range(LANES - 1)]
+        _take(step, go_on)
+    for one in ended:
+        one.result()
+
+
+def _beside(step: Callable[[], bool], go_on: Callable[[], bool]) -> None:
+    try:
+        _take(step, go_on)
+    finally:
+        connections.close_all()  # they are this thread's own
+
+
+def _take(step: Callable[[], bool], go_on: Callable[[], bool]) -> None:
+    while go_on() and step():
+        pass
+
+
+@contextmanager
+def kept(token: UUID) -> Iterator[None]:
+    """Renews the lease of a unit for as long as it is worked on: a long text may be on a slow device for minutes. A
+    device that hangs does not come to this: its encoder ends the process."""
+    done = Event()
+    keeper = Thread(target=_keep, args=(token, done), name="lease", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        done.set()
+        keeper.join()
+
+
+def _keep(token: UUID, done: Event) -> None:
+    try:
+        while not done.wait(settings.LEASE_SECONDS / 5):
+            storing.renew(token)
+    finally:
+        connections.close_all()
