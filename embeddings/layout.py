@@ -49,6 +49,11 @@ class Layout:
         return f"{form[1]}{instruction}{form[2]}"
 
 
+def names_task(query_prompt: str) -> bool:
+    """Whether this query prompt has a place for an instruction: an encoder with another takes none."""
+    return _INSTRUCTED.fullmatch(query_prompt) is not None
+
+
 def read(folder: Path) -> Layout:
     """The layout of the model in `folder`. Raises EncoderError when it is not a sentence-transformers folder."""
     modules = _load(folder / "modules.json")

@@ -2,14 +2,17 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 from celery.worker import state as worker_state
+from django.db import close_old_connections
 
-from embeddings import serving
-from kb import bell, ingestion
+from embeddings import registry, serving
+from embeddings.models import Space
+from kb import bell, indexing, ingestion, spaces
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +30,7 @@ def read() -> None:
 @shared_task(name="kb.tasks.embed")
 def embed() -> None:
     """Embed what is due, unit by unit, until nothing is, the time is up, or the worker is asked to stop."""
+    registry.work_out_next()
     until = time.monotonic() + EMBED_SECONDS
     while not _stopping() and ingestion.embed_next():
         if time.monotonic() > until:
@@ -42,12 +46,19 @@ def sweep() -> None:
 
 @worker_ready.connect
 def answer_queries(sender: Any, **kwargs: Any) -> None:
-    """The embed worker answers queries too, beside its loop, and finds what waits from before it started."""
+    """The embed worker answers queries too, beside its loop, builds indexes, and finds what waits from before it
+    started."""
     if "embed" not in sender.app.amqp.queues.consume_from:
         return
-    answering = serving.Answering()
-    worker_shutting_down.connect(lambda **_: answering.stop(), weak=False)
+    for thread in (serving.Answering(_wanted), indexing.Indexing()):
+        worker_shutting_down.connect(lambda thread=thread, **_: thread.stop(), weak=False)
     bell.ring("embed")
+
+
+def _wanted() -> Sequence[Space]:
+    """Asked from a thread of ours: Django closes connections that broke only around requests and tasks."""
+    close_old_connections()
+    return spaces.wanted()
 
 
 def _stopping() -> bool:

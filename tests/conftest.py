@@ -9,9 +9,9 @@ import pytest
 from django.core.files.base import ContentFile
 from rest_framework.test import APIClient
 
-from embeddings import queries, serving
+from embeddings import queries, serving, spaces
 from embeddings.models import Space
-from kb import ingestion, spaces
+from kb import ingestion
 from kb.models import AccessToken, Collection, Document, Membership, Role, User
 
 Upload = Callable[..., Document]

@@ -9,8 +9,9 @@ from django.db import transaction
 
 from embeddings import serving
 from embeddings.encoder import Embeddings, EncoderError, EncoderOutOfMemory
-from kb import storing
+from kb import reembedding, spaces, storing
 from kb.ingestion import publishing
+from kb.models import Collection
 from kb.reading.failures import Reason
 
 log = logging.getLogger(__name__)
@@ -21,12 +22,18 @@ UNIT_TOKENS = 4_096
 
 def embed_next() -> bool:
     """Claim one unit of waiting chunks across all documents, encode them and publish what is complete. False when
-    nothing was due in the space this process serves."""
-    server = serving.server()
+    nothing was due in the spaces this process serves, nor is in re-embeddings into them."""
+    servers = {server.space_id: server for server in serving.servers(spaces.wanted())}
     token = uuid.uuid4()
-    work = storing.claim_work(server.space_id, token, UNIT_TOKENS)
-    if not work:
-        return False
+    for space_id in storing.spaces_in_turn(list(servers)):
+        work = storing.claim_work(space_id, token, UNIT_TOKENS)
+        if work:
+            _embed(servers[space_id], work, token)
+            return True
+    return reembedding.feed(servers.keys())
+
+
+def _embed(server: serving.Server, work: Sequence[storing.Work], token: uuid.UUID) -> None:
     texts = [one.text for one in work]
     try:
         embeddings = server.encode_passages(texts)
@@ -34,13 +41,12 @@ def embed_next() -> bool:
         log.warning("A unit of %s chunks could not be encoded (%s); each is tried alone.", len(work), error)
         for one in work:
             _embed_alone(server, one, token)
-        return True
+        return
     except Exception:
         # The device or a library failed, not a chunk: give everything back, so that another worker may try at once.
         storing.put_back(token, pause=timedelta(seconds=5))
         raise
     write(server.space_id, token, work, embeddings)
-    return True
 
 
 def _embed_alone(server: serving.Server, one: storing.Work, token: uuid.UUID) -> None:
@@ -48,9 +54,18 @@ def _embed_alone(server: serving.Server, one: storing.Work, token: uuid.UUID) ->
         embedding = server.encode_passages([one.text])
     except EncoderError as error:
         reason = Reason.ENCODER_OUT_OF_MEMORY if isinstance(error, EncoderOutOfMemory) else Reason.ENCODER_FAILED
-        publishing.fail(one.revision_id, reason, str(error))
+        _give_up(server.space_id, one, token, reason, str(error))
         return
     write(server.space_id, token, [one], embedding)
+
+
+def _give_up(space_id: uuid.UUID, one: storing.Work, token: uuid.UUID, reason: Reason, detail: str) -> None:
+    """A text that cannot be encoded fails its revision; in a space nobody searches yet, the re-embedding into it."""
+    if Collection.objects.filter(pk=one.collection_id, active_space=space_id).exists():
+        publishing.fail(one.revision_id, reason, detail)
+    else:
+        storing.discard(one, token)
+        reembedding.stop_at(one.collection_id, space_id, detail)
 
 
 def write(space_id: uuid.UUID, token: uuid.UUID, work: Sequence[storing.Work], embeddings: Embeddings) -> None:

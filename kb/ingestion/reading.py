@@ -165,9 +165,12 @@ def _finish(lease: _Lease, items: Sequence[Item]) -> None:
 def split(reading: Reading, collection: Collection) -> list[Passage]:
     """The passages of a document with the settings of its collection."""
     # What the encoder does not read it cannot find again: no passage is larger than its window.
-    maximum = min(collection.chunk_maximum, collection.active_space.max_tokens)
+    space = collection.active_space
+    maximum = min(collection.chunk_maximum, space.max_tokens)
     target = min(collection.chunk_target, maximum)
-    cut = chunking.split(reading, spaces.tokenizer(), target=target, maximum=maximum, overlap=collection.chunk_overlap)
+    cut = chunking.split(
+        reading, spaces.tokenizer_of(space), target=target, maximum=maximum, overlap=collection.chunk_overlap
+    )
     return chunking.settle_languages(cut)
 
 

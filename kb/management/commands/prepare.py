@@ -9,7 +9,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from kb import spaces
+from embeddings import spaces
 from kb.models import AccessToken, User
 
 OLDEST_PGVECTOR = (0, 8)
