@@ -12,8 +12,8 @@ both. The space before is kept up to date until it is dropped, and the way back 
 import logging
 import time
 import uuid
+from collections.abc import Callable, Iterator
 from collections.abc import Collection as Container
-from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -115,6 +115,17 @@ def drop(reembedding: Reembedding) -> None:
         _write(one, state=Stage.FINISHED, ended_at=Now())
         backlog.unqueue(one.collection_id, one.source_id)
         transaction.on_commit(lambda: bell.ring("sweep"))
+
+
+ACTIONS: dict[str, Callable[[Reembedding], None]] = {
+    "pause": pause,
+    "resume": resume,
+    "cancel": cancel,
+    "switch": switch,
+    "roll-back": roll_back,
+    "drop": drop,
+}
+"""By the names they have in addresses."""
 
 
 def progress_of(reembedding: Reembedding) -> Progress:

@@ -120,6 +120,22 @@ class PassageSerializer(serializers.Serializer):  # type: ignore[type-arg]
     superseded = serializers.BooleanField(help_text="A newer revision of the document is live.")
 
 
+class AskedSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    question = serializers.CharField()
+    overlap = serializers.FloatField(help_text="The share of the first ten passages that is the same.")
+    before = serializers.BooleanField(help_text="Whether the space before finds the document the question is from.")
+    after = serializers.BooleanField(help_text="Whether the new space does.")
+
+
+class ComparisonSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """Means over questions taken from the collection itself."""
+
+    overlap = serializers.FloatField()
+    before = serializers.FloatField()
+    after = serializers.FloatField()
+    asked = AskedSerializer(many=True)
+
+
 def answer_json(answer: Answer) -> dict[str, Any]:
     """An answer as AnswerSerializer describes it."""
     reached = answer.query.offset + answer.query.limit
