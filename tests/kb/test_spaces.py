@@ -2,6 +2,8 @@
 
 import shutil
 import uuid
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -141,7 +143,9 @@ class TestTheRegistry:
     def test_the_console_shows_and_adds(self, client, admin_user, collection, space):
         client.force_login(admin_user)
         assert space.name in client.get("/console/embeddings/space/").content.decode()
-        client.post("/console/embeddings/registration/add/", {"model": "hashing", "dimensions": 80, "storage": "halfvec"})
+        client.post(
+            "/console/embeddings/registration/add/", {"model": "hashing", "dimensions": 80, "storage": "halfvec"}
+        )
         assert Space.objects.filter(dimensions=80).exists()
 
 
@@ -152,13 +156,15 @@ def definition(space: Space) -> str:
 
 
 @pytest.fixture
-def filled(transactional_db, upload, work, space, monkeypatch) -> Space:
+def filled(transactional_db, upload, work, space, monkeypatch) -> Iterator[Space]:
     """A space with 300 passages, where that is many."""
     monkeypatch.setattr(kb_spaces, "INDEX_ROWS", 200)
     monkeypatch.setattr(retrieval, "EXACT_ROWS", 200)
     upload("ferries.md", "\n\n".join(f"# Ferry {n}\n\nFerry {n} sails to island {n * 7} at dawn." for n in range(300)))
     work()
-    return space
+    yield space
+    for kind in Storage.values:
+        kb_spaces._drop(space, kind)
 
 
 class TestTheIndex:
@@ -202,11 +208,10 @@ class TestTheIndex:
         assert "halfvec(64)" in definition(filled)
 
     def test_one_builds_at_a_time(self, filled):
-        with connections.create_connection("default") as held, held.cursor() as cursor:
+        with closing(connections.create_connection("default")) as held, held.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_lock(%s)", [kb_spaces._LOCK])
             kb_spaces.tend()
             assert definition(filled) == ""
-            held.close()
         kb_spaces.tend()
         assert definition(filled) != ""
 
