@@ -1,6 +1,6 @@
 """The REST API of search: one question, cited passages; and each citation by itself, for good."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.http import Http404
@@ -14,9 +14,9 @@ from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
 from embeddings.queries import EncoderAway
-from kb.models import Chunk, Collection, Reembedding
+from kb.models import Chunk, Collection, Reembedding, User
 from kb.throttling import Throttle
-from search import citations, comparison, retrieval
+from search import citations, comparison, log, retrieval
 from search.serializers import (
     AnswerSerializer,
     ComparisonSerializer,
@@ -55,9 +55,12 @@ class SearchView(APIView):
         asked = QuerySerializer(data=given)
         asked.is_valid(raise_exception=True)
         try:
-            return Response(answer_json(retrieval.search(request.user, asked.to_query())))
+            answer = retrieval.search(request.user, asked.to_query())
         except retrieval.BadQuery as error:
             raise serializers.ValidationError({"query": [str(error)]}) from error
+        response = Response(answer_json(answer))
+        log.after(response, request.user, answer)
+        return response
 
 
 class PassageView(APIView):
@@ -75,7 +78,8 @@ class PassageView(APIView):
 
 
 class ComparisonView(APIView):
-    """The two spaces of a collection that is being re-embedded, side by side. Managers only; takes seconds."""
+    """The two spaces of a collection that is being re-embedded, side by side: by its golden queries, which a worker
+    asks (ask again until both runs are done), or where it has none by questions taken from it. Managers only."""
 
     def get_throttles(self) -> list[BaseThrottle]:
         return [Throttle("preview")]
@@ -85,13 +89,12 @@ class ComparisonView(APIView):
         managed = Collection.objects.managed_by(request.user)
         found = Reembedding.objects.open().filter(collection__in=managed, collection=pk)
         one = get_object_or_404(found.select_related("collection", "source", "target"))
+        measured = comparison.golden(cast(User, request.user), one)
         try:
-            compared = comparison.compare(request.user, one)
+            compared = None if measured else comparison.compare(request.user, one)
         except EncoderAway as why:
             raise Unserved(str(why)) from why
-        if compared is None:
-            raise Http404
-        return Response(ComparisonSerializer(compared).data)
+        return Response(ComparisonSerializer({"golden": measured, "sample": compared}).data)
 
 
 class Unserved(APIException):

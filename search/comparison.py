@@ -1,12 +1,14 @@
 """Two spaces of one collection side by side, before it is switched: do the same passages come, and the right ones?
 
-The questions are the collection's own headings and sentences, chosen at random: the document that each was taken from
-is known to answer it. What share of the first ten passages is the same says how much people will see change.
+Golden queries say it best. Where there are none, the questions are the collection's own headings and sentences, chosen
+at random: the document that each was taken from is known to answer it. What share of the first ten passages is the same
+says how much people will see change.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 
@@ -14,8 +16,9 @@ from embeddings.models import Space
 from embeddings.queries import EncoderAway
 from kb import boundaries
 from kb.models import Chunk, Collection, Reembedding, User
-from search import retrieval
+from search import retrieval, runs
 from search.hits import Hit, Query
+from search.models import EvaluationRun
 
 QUESTIONS = 20
 DEPTH = 10
@@ -54,6 +57,21 @@ class Comparison:
     def after(self) -> float:
         """The share of questions for which the target found the document."""
         return fmean(one.after for one in self.asked)
+
+
+def golden(user: User, reembedding: Reembedding) -> tuple[EvaluationRun, EvaluationRun] | None:
+    """Source and target measured by the collection's golden queries since the target was complete: runs that may still
+    be under way. None where no golden query says what answers it."""
+    try:
+        return _run(user, reembedding, reembedding.source_id), _run(user, reembedding, reembedding.target_id)
+    except runs.Unmeasurable:
+        return None
+
+
+def _run(user: User, reembedding: Reembedding, space_id: UUID) -> EvaluationRun:
+    measured = EvaluationRun.objects.filter(collection=reembedding.collection_id, space=space_id)
+    known = measured.filter(created_at__gte=reembedding.embedded_at or reembedding.created_at).first()
+    return known or runs.start(user, reembedding.collection, space_id=space_id)
 
 
 def compare(user: User | AnonymousUser, reembedding: Reembedding) -> Comparison | None:

@@ -15,7 +15,7 @@ from kb.models import Collection, LanguageMean
 from kb.reading import text
 from kb.views import access
 from search import comparison as comparing
-from search import retrieval
+from search import golden, log, retrieval
 from search.hits import MODES, Query
 
 PAGE_SIZE = 10
@@ -40,15 +40,20 @@ def search(request: HttpRequest) -> HttpResponse:
     page = _page(request)
     query = _query(request, page)
     collections = Collection.objects.visible_to(request.user)
+    answer = retrieval.search(request.user, query) if query.text else None
     context = {
         "query": query,
-        "answer": retrieval.search(request.user, query) if query.text else None,
+        "answer": answer,
+        "verdicts": golden.verdicts(request.user, answer) if answer else None,
         "pages": _Pages(request, page),
         "collections": collections,
         "languages": _languages(collections, query),
         "modes": [(mode, _MODE_NAMES[mode]) for mode in MODES],
     }
-    return render(request, "search/search.html", context)
+    response = render(request, "search/search.html", context)
+    if answer:
+        log.after(response, request.user, answer)
+    return response
 
 
 @login_required
@@ -57,9 +62,9 @@ def comparison(request: HttpRequest, slug: str) -> HttpResponse:
     """The two spaces of a collection on its way, side by side."""
     collection = access.managed_collection(request, slug)
     one = get_object_or_404(collection.reembeddings.open().select_related("collection", "source", "target"))
-    context: dict[str, Any] = {"reembedding": one}
+    context: dict[str, Any] = {"reembedding": one, "runs": comparing.golden(access.person(request), one)}
     try:
-        context["comparison"] = comparing.compare(request.user, one)
+        context["comparison"] = None if context["runs"] else comparing.compare(request.user, one)
     except EncoderAway as why:
         context["away"] = str(why)
     return render(request, "collections/comparison.html", context)

@@ -66,6 +66,8 @@ LEASE_SECONDS = environment.integer(env, "KB_LEASE_SECONDS", 60, least=2, most=6
 # What one build of an index may use: 0 leaves the memory to the server's own setting, which also bounds the workers.
 INDEX_MEMORY_MB = environment.integer(env, "KB_INDEX_MEMORY_MB", 0, least=0, most=1_000_000)
 INDEX_WORKERS = environment.integer(env, "KB_INDEX_WORKERS", 8, least=0, most=64)
+SEARCH_LOG_DAYS = environment.integer(env, "KB_SEARCH_LOG_DAYS", 90, least=1, most=3650)
+SEARCH_LOG_TEXT = environment.boolean(env, "KB_SEARCH_LOG_TEXT", default=False)
 STORAGES = {
     "default": {"BACKEND": "kb.uploads.DurableStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -242,8 +244,13 @@ CELERY_TASK_ROUTES = {
     "kb.tasks.read": {"queue": "read"},
     "kb.tasks.embed": {"queue": "embed"},
     "kb.tasks.sweep": {"queue": "sweep"},
+    "search.tasks.evaluate": {"queue": "read"},
+    "search.tasks.sweep": {"queue": "sweep"},
 }
-CELERY_BEAT_SCHEDULE = {"sweep": {"task": "kb.tasks.sweep", "schedule": 15, "options": {"expires": 15}}}
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "kb.tasks.sweep", "schedule": 15, "options": {"expires": 15}},
+    "sweep of searches": {"task": "search.tasks.sweep", "schedule": 60, "options": {"expires": 60}},
+}
 
 # --- Log ---
 

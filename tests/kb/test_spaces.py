@@ -11,6 +11,7 @@ import pytest
 from django.db import IntegrityError, connection, connections
 
 from embeddings import queries, registry, serving, spaces
+from embeddings.cutting import CutEncoder
 from embeddings.encoder import EncoderError
 from embeddings.local import LocalEncoder
 from embeddings.models import Registration, Space, Storage
@@ -60,6 +61,7 @@ class TestServing:
 
     def test_sizes_of_one_model_share_its_memory_and_are_cut_as_alone(self, qwen_folder):
         whole, small = (spaces.load_encoder(space_in(qwen_folder, dimensions=size)) for size in (64, 32))
+        assert isinstance(small, CutEncoder)
         assert small._whole is whole
         texts = ["The tide turns twice a day.", "潮汐"]
         alone = LocalEncoder(qwen_folder, dimensions=32, device="cpu", dtype="float32")

@@ -8,8 +8,9 @@ from embeddings import queries, serving, spaces
 from embeddings.models import Space
 from kb import ingestion, reembedding
 from kb.models import Collection, Domain
-from search import comparison, retrieval
+from search import comparison, retrieval, runs
 from search.hits import Query
+from search.models import GoldenQuery, Judgement
 
 pytestmark = pytest.mark.django_db
 
@@ -140,9 +141,11 @@ class TestComparison:
         one = reembedding.start(collection, other, user=alice)
         work()
         found = comparison.compare(alice, one)
+        assert found is not None
         assert (found.overlap, found.before, found.after) == (1.0, 1.0, 1.0)
         assert len(found.asked) == 3
-        assert api.get(f"/api/v1/collections/{collection.pk}/comparison/").json()["overlap"] == 1.0
+        shown = api.get(f"/api/v1/collections/{collection.pk}/comparison/").json()
+        assert (shown["golden"], shown["sample"]["overlap"]) == (None, 1.0)
         client.force_login(alice)
         assert "100 %" in client.get(f"/collections/{collection.slug}/comparison/").content.decode()
 
@@ -150,13 +153,32 @@ class TestComparison:
         add(collection, "The ferry sails to the island.")
         work()
         one = reembedding.start(collection, other, user=alice)
-        assert comparison.compare(alice, one).overlap == 0.0
+        found = comparison.compare(alice, one)
+        assert found is not None
+        assert found.overlap == 0.0
 
     def test_without_an_encoder_it_says_so(self, collection, alice, other, work, answering, api):
         add(collection, "The ferry sails to the island.")
         work()
         reembedding.start(collection, other, user=alice)
         assert api.get(f"/api/v1/collections/{collection.pk}/comparison/").status_code == 503
+
+    def test_golden_queries_decide_where_there_are_any(self, collection, alice, other, work, both_answer, api, client):
+        add(collection, "The ferry sails to the island.")
+        work()
+        golden = GoldenQuery.objects.create(collection=collection, text="ferry island", language="en")
+        Judgement.objects.create(golden_query=golden, document=collection.documents.get(), grade=1)
+        reembedding.start(collection, other, user=alice)
+        work()
+        client.force_login(alice)
+        page = f"/collections/{collection.slug}/comparison/"
+        assert "every 2s" in client.get(page).content.decode()
+        while runs.measure_next():
+            pass
+        assert "every 2s" not in client.get(page).content.decode()
+        before, after = api.get(f"/api/v1/collections/{collection.pk}/comparison/").json()["golden"]
+        assert [before["space"], after["space"]] == [str(collection.active_space_id), str(other.pk)]
+        assert before["figures"]["all"]["ndcg@10"] == after["figures"]["all"]["ndcg@10"] == 1.0
 
     def test_with_nothing_in_it(self, collection, alice, other):
         assert comparison.compare(alice, reembedding.start(collection, other, user=alice)) is None
