@@ -147,7 +147,6 @@ class Answering:
     def __init__(self, wanted: Callable[[], Sequence[Space]] = _configured_alone) -> None:
         """`wanted` gives the spaces to be served, most important first; by default the configured one alone."""
         self._wanted = wanted
-        self._served: list[Server] = []
         self._stop = threading.Event()
         self._threads = [
             threading.Thread(target=self._load, name="loading", daemon=True),
@@ -164,7 +163,7 @@ class Answering:
     def _load(self) -> None:
         while not self._stop.is_set():
             try:
-                self._served = servers(self._wanted())
+                servers(self._wanted())
             except Exception:
                 log.exception("Which spaces are wanted cannot be told just now.")
             self._stop.wait(LOOK_SECONDS)
@@ -174,7 +173,7 @@ class Answering:
         connection = queries.connect()
         shown: set[uuid.UUID] = set()
         while not self._stop.is_set():
-            served = {one.space_id: one for one in self._served}
+            served = _held  # whichever thread has loaded it
             try:
                 _show_life(connection, served, shown - served.keys())
                 shown = set(served)
