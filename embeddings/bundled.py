@@ -21,6 +21,8 @@ from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_to
 
 from embeddings import charsmap, packed
 
+NAME = "multilingual-e5-small"
+
 MAX_TOKENS = 512
 
 _NOTICE = """\

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from embeddings.encoder import Embeddings, Encoder
+from embeddings.encoder import Embeddings, Encoder, Role
 
 
 class CutEncoder:
@@ -29,6 +29,25 @@ class CutEncoder:
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """See encoder.Encoder."""
         return self._whole.count_tokens(texts)
+
+    @property
+    def unit_tokens(self) -> int:
+        """See encoder.Encoder."""
+        return self._whole.unit_tokens
+
+    def prompt_for(self, role: Role, instruction: str = "") -> str:
+        """See encoder.Encoder."""
+        return self._whole.prompt_for(role, instruction)
+
+    def encode_prompted(
+        self, texts: Sequence[str], *, prompt: str, between: Callable[[], None] | None = None
+    ) -> Embeddings:
+        """See encoder.Encoder."""
+        return self._cut(self._whole.encode_prompted(texts, prompt=prompt, between=between))
+
+    def count_prompted(self, texts: Sequence[str], *, prompt: str) -> list[int]:
+        """See encoder.Encoder."""
+        return self._whole.count_prompted(texts, prompt=prompt)
 
     def _cut(self, whole: Embeddings) -> Embeddings:
         cut = whole[:, : self.dimensions]

@@ -1,13 +1,17 @@
 """What an encoder is: text in, unit-length embeddings out; and which one the settings ask for."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Embeddings = NDArray[np.float32]
 """float32 [n, dimensions], each row of unit length."""
+
+
+Role = Literal["query", "passage", "bare"]
+"""What a text is to the encoder: what was asked, what may answer, or neither, to be encoded exactly as it is."""
 
 
 class Tokenizer(Protocol):
@@ -30,6 +34,11 @@ class Encoder(Protocol):
     fingerprint: str
     """Differs whenever embeddings may not be compared: weights, dtype, dimensions, pooling, prompts."""
 
+    @property
+    def unit_tokens(self) -> int:
+        """Tokens of passages worth bringing at a time: enough to be busy with, and done in seconds."""
+        ...
+
     def encode_queries(self, texts: Sequence[str], *, instruction: str = "") -> Embeddings:
         """Embeddings of what people typed. `instruction` says what is looked for, for encoders that take one."""
         ...
@@ -43,9 +52,32 @@ class Encoder(Protocol):
         """See `Tokenizer.count`."""
         ...
 
+    def prompt_for(self, role: Role, instruction: str = "") -> str:
+        """What the two methods above write in front of a text."""
+        ...
+
+    def encode_prompted(
+        self, texts: Sequence[str], *, prompt: str, between: Callable[[], None] | None = None
+    ) -> Embeddings:
+        """Embeddings of texts behind any prompt, for callers with prompts of their own. `between` as above."""
+        ...
+
+    def count_prompted(self, texts: Sequence[str], *, prompt: str) -> list[int]:
+        """The number of tokens of each text behind `prompt`, both and special tokens counted in."""
+        ...
+
 
 class EncoderError(Exception):
     """The encoder gave something that is not an embedding, or gave nothing."""
+
+
+class EncoderUnavailable(Exception):
+    """The encoder cannot be reached, or is not the space's, just now. No text is at fault: work is given back, for at
+    least `pause` seconds where the encoder's server asked for them."""
+
+    def __init__(self, sentence: str, *, pause: float = 0.0) -> None:
+        super().__init__(sentence)
+        self.pause = pause
 
 
 class EncoderOutOfMemory(EncoderError):

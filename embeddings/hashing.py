@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import regex
 
-from embeddings.encoder import Embeddings
+from embeddings.encoder import Embeddings, Role
 from embeddings.fingerprint import Description
 
 DIMENSIONS = 64
@@ -26,6 +26,8 @@ class HashingTokenizer:
 
 class HashingEncoder:
     """See the module. The same text gives the same embedding in every process, for ever."""
+
+    unit_tokens = 4_096
 
     def __init__(self, dimensions: int = DIMENSIONS) -> None:
         self.dimensions = dimensions
@@ -49,6 +51,17 @@ class HashingEncoder:
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self.tokenizer.count(texts)
+
+    def prompt_for(self, role: Role, instruction: str = "") -> str:
+        return ""
+
+    def encode_prompted(
+        self, texts: Sequence[str], *, prompt: str, between: Callable[[], None] | None = None
+    ) -> Embeddings:
+        return self.encode_passages([prompt + text for text in texts], between)
+
+    def count_prompted(self, texts: Sequence[str], *, prompt: str) -> list[int]:
+        return self.count_tokens([prompt + text for text in texts])
 
     def _encode(self, texts: Sequence[str]) -> Embeddings:
         rows = [self._encode_one(text) for text in texts]

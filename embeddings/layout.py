@@ -1,15 +1,12 @@
 """What a sentence-transformers folder says of its model in its JSON files."""
 
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from embeddings import prompts
 from embeddings.encoder import EncoderError
-
-_INSTRUCTED = re.compile(r"(Instruct: ).*(\nQuery:.*)", re.DOTALL)
-"""The form of query prompts that name a task: https://huggingface.co/Qwen/Qwen3-Embedding-4B"""
 
 _QUERY_NAMES = ("query",)
 _PASSAGE_NAMES = ("document", "passage", "corpus")
@@ -43,15 +40,7 @@ class Layout:
     def query_prompt_for(self, instruction: str) -> str:
         """The query prompt with `instruction` as its task. The model's own where that is empty, or where its prompt
         names no task."""
-        form = _INSTRUCTED.fullmatch(self.query_prompt)
-        if not instruction or form is None:
-            return self.query_prompt
-        return f"{form[1]}{instruction}{form[2]}"
-
-
-def names_task(query_prompt: str) -> bool:
-    """Whether this query prompt has a place for an instruction: an encoder with another takes none."""
-    return _INSTRUCTED.fullmatch(query_prompt) is not None
+        return prompts.with_instruction(self.query_prompt, instruction)
 
 
 def read(folder: Path) -> Layout:
@@ -61,15 +50,15 @@ def read(folder: Path) -> Layout:
         if not (folder / needed).is_file():
             raise EncoderError(f"{folder} is not a sentence-transformers model: it has no {needed}.")
     pooling = _of_module(folder, modules, "Pooling")
-    prompts = _load(folder / "config_sentence_transformers.json").get("prompts") or {}
+    named = _load(folder / "config_sentence_transformers.json").get("prompts") or {}
     return Layout(
         name=_name(folder),
         module_folders=tuple(folder / module["path"] for module in modules),
         pooling=_pooling(pooling),
         native_dimensions=_native_dimensions(pooling, _of_module(folder, modules, "Dense")),
         max_tokens=_max_tokens(folder),
-        query_prompt=_first(prompts, _QUERY_NAMES),
-        passage_prompt=_first(prompts, _PASSAGE_NAMES),
+        query_prompt=_first(named, _QUERY_NAMES),
+        passage_prompt=_first(named, _PASSAGE_NAMES),
     )
 
 

@@ -20,7 +20,9 @@ class Space(models.Model):
 
     id = models.UUIDField(primary_key=True, editable=False, help_text="Made from the fingerprint: `spaces.identity`.")
     name = models.CharField(_("name"), max_length=200, unique=True)
-    model = models.CharField(_("model"), max_length=300, help_text=_("A hub name, a folder, or “bundled”."))
+    model = models.CharField(
+        _("model"), max_length=300, help_text=_("A hub name, a folder, “bundled”, or the name on the server.")
+    )
     url = models.URLField(
         _("server"), max_length=300, blank=True, help_text=_("Of the server that encodes; empty: we do it.")
     )
@@ -32,6 +34,9 @@ class Space(models.Model):
     passage_prompt = models.TextField(_("passage prompt"), blank=True)
     max_tokens = models.PositiveIntegerField(
         _("longest text"), help_text=_("Tokens up to which the encoder reads the whole of a text.")
+    )
+    probe = models.BinaryField(
+        null=True, editable=False, help_text="Of an encoder on a server, what it first gave for `probe.TEXTS`: float32."
     )
     storage = models.CharField(_("index"), max_length=10, choices=Storage, default=Storage.HALFVEC)
     indexed = models.CharField(

@@ -11,7 +11,9 @@ import numpy as np
 import redis
 from django.conf import settings
 
-from embeddings.encoder import Embeddings
+from embeddings import spaces
+from embeddings.encoder import Embeddings, EncoderError, EncoderUnavailable
+from embeddings.remote import RemoteEncoder
 
 TOGETHER = 32
 """Queries encoded in one go."""
@@ -31,10 +33,13 @@ class EncoderAway(Exception):
 
 
 def encode_query(text: str, *, space_id: uuid.UUID, instruction: str = "", timeout: float = 5.0) -> Embeddings:
-    """The embedding of a query, float32 [dimensions], from whichever process serves this space.
+    """The embedding of a query, float32 [dimensions], from whichever process serves this space, or from its server.
 
     Raises EncoderAway at once when none does, or after `timeout` seconds without an answer.
     """
+    on_server = spaces.direct(space_id)
+    if on_server is not None:
+        return _ask_server(on_server, text, instruction)
     try:
         return _ask(text, space_id=space_id, instruction=instruction, timeout=timeout)
     except redis.RedisError as error:
@@ -42,8 +47,19 @@ def encode_query(text: str, *, space_id: uuid.UUID, instruction: str = "", timeo
 
 
 def is_answering(space_id: uuid.UUID) -> bool:
-    """Whether a process has lately shown that it serves this space. Raises redis.RedisError."""
+    """Whether a process has lately shown that it serves this space, or its server answers. Raises redis.RedisError."""
+    on_server = spaces.direct(space_id)
+    if on_server is not None:
+        return on_server.answers()
     return bool(_client().exists(_pulse_key(space_id)))
+
+
+def _ask_server(encoder: RemoteEncoder, text: str, instruction: str) -> Embeddings:
+    try:
+        embedding: Embeddings = encoder.encode_queries([text], instruction=instruction)[0]
+    except (EncoderUnavailable, EncoderError) as error:
+        raise EncoderAway(str(error)) from error
+    return embedding
 
 
 def _ask(text: str, *, space_id: uuid.UUID, instruction: str, timeout: float) -> Embeddings:

@@ -18,7 +18,7 @@ from typing import Any
 import redis
 
 from embeddings import queries, spaces
-from embeddings.encoder import Embeddings, Encoder, EncoderError, check
+from embeddings.encoder import Embeddings, Encoder, EncoderError, EncoderUnavailable, check
 from embeddings.models import Space
 from embeddings.priority import Priority
 
@@ -29,6 +29,9 @@ LOOK_SECONDS = 5
 
 RETRY_SECONDS = 60
 """A model that cannot be loaded now, because memory is short, may be loaded in a minute."""
+
+OUTAGE_SECONDS = 15
+"""A server that does not answer now may sooner."""
 
 _device = Priority()
 """All encoders of this process share the device."""
@@ -45,6 +48,12 @@ class Server:
         """Embeddings of passages, letting queries in between micro-batches."""
         with _device.after():
             found = self.encoder.encode_passages(texts, between=_device.give_way)
+        return check(found, rows=len(texts), dimensions=self.encoder.dimensions)
+
+    def encode_prompted(self, texts: Sequence[str], *, prompt: str) -> Embeddings:
+        """Embeddings of texts behind any prompt, in a row with the passages: letting queries in as they do."""
+        with _device.after():
+            found = self.encoder.encode_prompted(texts, prompt=prompt, between=_device.give_way)
         return check(found, rows=len(texts), dimensions=self.encoder.dimensions)
 
     def answer(self, connection: redis.Redis, waiting: list[dict[str, Any]]) -> None:
@@ -118,14 +127,16 @@ def _try_to_load(space: Space) -> None:
         _load(space)
     except Exception as error:  # whatever it is, the other spaces are served
         if str(error) != why:
-            log.warning(
-                "The space %s is not served here: %s", space.name, error, exc_info=not isinstance(error, EncoderError)
-            )
-        _refused[space.pk] = (str(error), time.monotonic() + RETRY_SECONDS)
+            unforeseen = not isinstance(error, EncoderError | EncoderUnavailable)
+            log.warning("The space %s is not served here: %s", space.name, error, exc_info=unforeseen)
+        pause = OUTAGE_SECONDS if isinstance(error, EncoderUnavailable) else RETRY_SECONDS
+        _refused[space.pk] = (str(error), time.monotonic() + pause)
 
 
 def _let_go(*, keep: set[uuid.UUID]) -> None:
     global _held
+    for space_id in _refused.keys() - keep:
+        del _refused[space_id]
     gone = _held.keys() - keep
     if not gone:
         return

@@ -79,14 +79,19 @@ def prepare(model: str, data_dir: Path) -> Path:
     Raises EncoderError, with a sentence, when it cannot be had.
     """
     if model == devices.BUNDLED:
-        return bundled.build(data_dir / "models" / "multilingual-e5-small")
+        return bundled.build(data_dir / "models" / bundled.NAME)
     if model and Path(model).is_dir():
         return Path(model)
-    if not _HUB_NAME.fullmatch(model):
+    if not is_hub_name(model):
         raise EncoderError(
             f"The model {model!r} is neither a folder that exists, nor a hub name, nor {devices.BUNDLED!r}."
         )
     return _download(model)
+
+
+def is_hub_name(model: str) -> bool:
+    """Whether this is a model's name on the hub, as far as its form tells."""
+    return bool(_HUB_NAME.fullmatch(model))
 
 
 def _download(model: str) -> Path:

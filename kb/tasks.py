@@ -3,6 +3,7 @@
 import logging
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from celery import shared_task
@@ -10,7 +11,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from celery.worker import state as worker_state
 from django.db import close_old_connections
 
-from embeddings import registry, serving
+from embeddings import registry, requests, serving
 from embeddings.models import Space
 from kb import bell, indexing, ingestion, spaces
 
@@ -46,12 +47,12 @@ def sweep() -> None:
 
 @worker_ready.connect
 def answer_queries(sender: Any, **kwargs: Any) -> None:
-    """The embed worker answers queries too, beside its loop, builds indexes, and finds what waits from before it
-    started."""
+    """The embed worker answers queries and requests too, beside its loop, builds indexes, and finds what waits from
+    before."""
     if "embed" not in sender.app.amqp.queues.consume_from:
         return
-    for thread in (serving.Answering(_wanted), indexing.Indexing()):
-        worker_shutting_down.connect(lambda thread=thread, **_: thread.stop(), weak=False)
+    for thread in (serving.Answering(_wanted), requests.Answering(), indexing.Indexing()):
+        worker_shutting_down.connect(partial(_stop, thread), weak=False)
     bell.ring("embed")
 
 
@@ -59,6 +60,10 @@ def _wanted() -> Sequence[Space]:
     """Asked from a thread of ours: Django closes connections that broke only around requests and tasks."""
     close_old_connections()
     return spaces.wanted()
+
+
+def _stop(thread: serving.Answering | requests.Answering | indexing.Indexing, **_: Any) -> None:
+    thread.stop()
 
 
 def _stopping() -> bool:

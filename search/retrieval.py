@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from pgvector import HalfVector
 
-from embeddings import centring, layout, queries
+from embeddings import centring, prompts, queries
 from embeddings.encoder import Embeddings
 from embeddings.models import Space, Storage
 from kb import language, lexemes
@@ -133,7 +133,7 @@ def _alike(inside: QuerySet[Collection], space_id: UUID | None) -> dict[tuple[Sp
     alike: dict[tuple[Space, str], list[UUID]] = {}
     for collection in inside.order_by().select_related("active_space"):
         space = asked or collection.active_space
-        instruction = collection.instruction if layout.names_task(space.query_prompt) else ""
+        instruction = collection.instruction if prompts.names_task(space.query_prompt) else ""
         alike.setdefault((space, instruction), []).append(collection.pk)
     return alike
 

@@ -22,10 +22,15 @@ KNOWN = {
     "KB_SEARCH_LOG_DAYS",
     "KB_SEARCH_LOG_TEXT",
     "KB_UPLOAD_LIMIT_MB",
+    "EMBEDDING_API_KEY",
     "EMBEDDING_DIMENSIONS",
     "EMBEDDING_DTYPE",
+    "EMBEDDING_MAX_TOKENS",
     "EMBEDDING_MODEL",
+    "EMBEDDING_PASSAGE_PROMPT",
+    "EMBEDDING_QUERY_PROMPT",
     "EMBEDDING_TOKENIZER",
+    "EMBEDDING_URL",
 }
 
 
@@ -67,6 +72,44 @@ def boolean(env: environs.Env, name: str, *, default: bool) -> bool:
         return env.bool(name, default)
     except environs.EnvError as error:
         raise BadSetting(f"{name} must be true or false.") from error
+
+
+def embeddings_url(env: environs.Env) -> str:
+    """The base address of a server of embeddings, as OpenAI's clients take it; empty where none is set."""
+    url = env.str("EMBEDDING_URL", "").rstrip("/")
+    if not url:
+        return ""
+    if "@" in url:
+        raise BadSetting("EMBEDDING_URL must not hold a name or a password: a key belongs in EMBEDDING_API_KEY.")
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:
+        known = False
+    if not known or parts.query or parts.fragment:
+        raise BadSetting(f"EMBEDDING_URL is {url!r}; it must be an address such as http://gpu.example:8000/v1.")
+    return url if parts.path else f"{url}/v1"
+
+
+def embeddings_key(env: environs.Env, url: str) -> str:
+    """The key for that server. It is never repeated."""
+    key = env.str("EMBEDDING_API_KEY", "")
+    if key and not url:
+        raise BadSetting("EMBEDDING_API_KEY is set, and EMBEDDING_URL is not.")
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise BadSetting("EMBEDDING_API_KEY has characters that no key has.")
+    return key
+
+
+def prompt(env: environs.Env, name: str, url: str) -> str | None:
+    """What the model on that server wants in front of a text: `\\n` is a line break, `none` is nothing. None where it
+    is not set."""
+    given = env.str(name, "")
+    if given and not url:
+        raise BadSetting(f"{name} is for a model on a server: EMBEDDING_URL is not set.")
+    if "\n" in given:
+        raise BadSetting(f"{name} must be one line: write a line break as \\n.")
+    return "" if given == "none" else given.replace("\\n", "\n") or None
 
 
 def broker_url(redis_url: str) -> str:

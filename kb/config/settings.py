@@ -82,7 +82,10 @@ CACHES = {
 
 # --- Encoder ---
 
-EMBEDDING_MODEL = env.str("EMBEDDING_MODEL", "") or devices.default_model()
+EMBEDDING_URL = environment.embeddings_url(env)
+EMBEDDING_API_KEY = environment.embeddings_key(env, EMBEDDING_URL)
+# Empty with EMBEDDING_URL: the one model that the server has.
+EMBEDDING_MODEL = env.str("EMBEDDING_MODEL", "") or ("" if EMBEDDING_URL else devices.default_model())
 # Part of the space, so every process must say the same, also those that run where there is no GPU.
 EMBEDDING_DTYPE = env.str("EMBEDDING_DTYPE", "") or devices.dtype_on(devices.default_device())
 if EMBEDDING_DTYPE not in devices.DTYPES:
@@ -91,6 +94,9 @@ if EMBEDDING_DTYPE not in devices.DTYPES:
     )
 EMBEDDING_DIMENSIONS = environment.integer(env, "EMBEDDING_DIMENSIONS", 0, least=0, most=4000) or None
 EMBEDDING_TOKENIZER = env.str("EMBEDDING_TOKENIZER", "")
+EMBEDDING_MAX_TOKENS = environment.integer(env, "EMBEDDING_MAX_TOKENS", 512, least=64, most=1_000_000)
+EMBEDDING_QUERY_PROMPT = environment.prompt(env, "EMBEDDING_QUERY_PROMPT", EMBEDDING_URL)
+EMBEDDING_PASSAGE_PROMPT = environment.prompt(env, "EMBEDDING_PASSAGE_PROMPT", EMBEDDING_URL)
 
 # --- Django ---
 
@@ -195,7 +201,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "kb.pagination.StablePagination",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-    "DEFAULT_THROTTLE_RATES": {"search": "600/min", "upload": "3000/min", "preview": "20/min"},
+    "DEFAULT_THROTTLE_RATES": {"search": "600/min", "upload": "3000/min", "preview": "20/min", "embeddings": "600/min"},
     "EXCEPTION_HANDLER": "kb.problems.handle",
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
@@ -260,4 +266,6 @@ LOGGING = {
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO").upper()},
+    # A line for each request to a server of embeddings would bury all others.
+    "loggers": {"httpx2": {"level": "WARNING"}},
 }

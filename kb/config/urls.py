@@ -1,5 +1,7 @@
 """Every address of the site."""
 
+from functools import partial
+
 from csp.constants import UNSAFE_INLINE
 from csp.decorators import csp_update
 from django.contrib import admin
@@ -8,10 +10,15 @@ from django.urls import include, path
 from django.views.i18n import set_language
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from embeddings.api import EmbeddingsView
 from kb import health
+from kb.throttling import Throttle
 
 # Swagger UI sets style attributes; nothing that people wrote is shown on its page.
 docs = csp_update({"style-src": [UNSAFE_INLINE]})(SpectacularSwaggerSplitView.as_view(url_name="schema"))
+
+# The encoder's package knows nothing of people.
+embeddings = EmbeddingsView.as_view(throttle_classes=[partial(Throttle, "embeddings")])
 
 urlpatterns = [
     path("", include("search.urls")),
@@ -20,6 +27,8 @@ urlpatterns = [
     path("api/v1/", include("search.api_urls")),
     path("api/v1/schema/", SpectacularAPIView.as_view(), name="schema"),
     path("api/v1/docs/", docs, name="docs"),
+    path("v1/embeddings", embeddings, name="v1-embeddings"),
+    path("v1/", include("embeddings.api_urls")),
     path("sign-in/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("sign-out/", auth_views.LogoutView.as_view(), name="logout"),
     path("language/", set_language, name="set_language"),

@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.db import transaction
 
 from embeddings import serving
-from embeddings.encoder import Embeddings, EncoderError, EncoderOutOfMemory
+from embeddings.encoder import Embeddings, EncoderError, EncoderOutOfMemory, EncoderUnavailable
 from kb import reembedding, spaces, storing
 from kb.ingestion import publishing
 from kb.models import Collection
@@ -16,8 +16,8 @@ from kb.reading.failures import Reason
 
 log = logging.getLogger(__name__)
 
-UNIT_TOKENS = 4_096
-"""Tokens an embed worker claims at a time: seconds of work on a CPU, a fraction of one on a GPU."""
+OUTAGE_PAUSE = timedelta(seconds=15)
+"""So long at least is the work of an encoder left alone that does not answer."""
 
 
 def embed_next() -> bool:
@@ -26,26 +26,35 @@ def embed_next() -> bool:
     servers = {server.space_id: server for server in serving.servers(spaces.wanted())}
     token = uuid.uuid4()
     for space_id in storing.spaces_in_turn(list(servers)):
-        work = storing.claim_work(space_id, token, UNIT_TOKENS)
+        server = servers[space_id]
+        work = storing.claim_work(space_id, token, server.encoder.unit_tokens)
         if work:
-            _embed(servers[space_id], work, token)
-            return True
+            return _embed_claimed(server, work, token)
     return reembedding.feed(servers.keys())
 
 
-def _embed(server: serving.Server, work: Sequence[storing.Work], token: uuid.UUID) -> None:
-    texts = [one.text for one in work]
+def _embed_claimed(server: serving.Server, work: Sequence[storing.Work], token: uuid.UUID) -> bool:
     try:
-        embeddings = server.encode_passages(texts)
+        _embed(server, work, token)
+    except EncoderUnavailable as error:
+        log.warning("A unit of %s chunks is put back: %s", len(work), error)
+        storing.put_back(token, pause=max(OUTAGE_PAUSE, timedelta(seconds=error.pause)))
+        return False
+    except Exception:
+        # The device or a library failed, not a chunk: give everything back, so that another worker may try at once.
+        storing.put_back(token, pause=timedelta(seconds=5))
+        raise
+    return True
+
+
+def _embed(server: serving.Server, work: Sequence[storing.Work], token: uuid.UUID) -> None:
+    try:
+        embeddings = server.encode_passages([one.text for one in work])
     except EncoderError as error:
         log.warning("A unit of %s chunks could not be encoded (%s); each is tried alone.", len(work), error)
         for one in work:
             _embed_alone(server, one, token)
         return
-    except Exception:
-        # The device or a library failed, not a chunk: give everything back, so that another worker may try at once.
-        storing.put_back(token, pause=timedelta(seconds=5))
-        raise
     write(server.space_id, token, work, embeddings)
 
 

@@ -11,7 +11,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('embeddings', '0002_registry'),
+        ('embeddings', '0003_registry'),
         ('kb', '0004_reading_parts'),
     ]
 

@@ -1,6 +1,7 @@
 """`manage.py prepare`: everything the processes need before they start. Safe to run again, and at every start."""
 
 import json
+import logging
 import os
 import secrets
 from typing import Any
@@ -10,7 +11,10 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
 from embeddings import spaces
+from embeddings.encoder import EncoderError, EncoderUnavailable
 from kb.models import AccessToken, User
+
+log = logging.getLogger(__name__)
 
 OLDEST_PGVECTOR = (0, 8)
 """Iterative index scans came with 0.8.0: without them a filtered search returns too few."""
@@ -25,7 +29,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         _check_pgvector()
         call_command("migrate", verbosity=0 if options["quiet"] else 1, interactive=False)
-        spaces.ensure()
+        _prepare_space()
         created = _make_administrator()
         if created:
             self.stdout.write(json.dumps(created))
@@ -45,6 +49,21 @@ def _check_pgvector() -> None:
         raise CommandError(
             f"The database has pgvector {version}; 0.8 or newer is needed (then ALTER EXTENSION vector UPDATE)."
         )
+
+
+def _prepare_space() -> None:
+    """Raises CommandError when the settings ask for an encoder that is none. One on a server that only does not answer
+    now is waited for while everything else works, if it has been here before."""
+    try:
+        spaces.ensure()
+    except EncoderError as error:
+        raise CommandError(str(error)) from error
+    except EncoderUnavailable as error:
+        try:
+            spaces.current()
+        except spaces.NoSpace:
+            raise CommandError(str(error)) from error
+        log.warning("Nothing is embedded until this is put right: %s", error)
 
 
 def _make_administrator() -> dict[str, str] | None:
