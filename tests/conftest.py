@@ -16,6 +16,9 @@ from kb.models import AccessToken, Collection, Document, Membership, Role, User
 
 Upload = Callable[..., Document]
 
+ANSWERED: list[Space] = []
+"""Spaces that queries are answered for beside the configured one."""
+
 
 @pytest.fixture(autouse=True)
 def _folders(settings) -> None:
@@ -87,7 +90,7 @@ def work() -> Callable[[], None]:
 @pytest.fixture(scope="session")
 def answering() -> Iterator[None]:
     """The encoder answers queries, as it does in the embed worker."""
-    thread = serving.Answering()
+    thread = serving.Answering(lambda: [spaces.configured(), *ANSWERED])
     while not queries.is_answering(serving.server().space_id):
         pass
     yield

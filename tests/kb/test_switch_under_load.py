@@ -14,6 +14,7 @@ from kb import ingestion, reembedding
 from kb.models import Chunk, Collection, Stage
 from search import retrieval
 from search.hits import Answer, Query
+from tests.conftest import ANSWERED
 from tests.kb.test_doctor import examine
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,14 +24,15 @@ QUERY = "which ferry sails to island 49"
 
 
 @pytest.fixture
-def both(space: Space) -> Iterator[tuple[Space, Space]]:
+def both(space: Space, answering: None) -> Iterator[tuple[Space, Space]]:
     """Two spaces of different sizes, both answered for."""
     other = spaces.keep(spaces.of("hashing", spaces.describe("hashing", dimensions=128)))
-    answering = serving.Answering(lambda: [space, other])
-    while not (queries.is_answering(space.pk) and queries.is_answering(other.pk)):
+    ANSWERED.append(other)
+    serving.server(other)
+    while not queries.is_answering(other.pk):
         pass
     yield space, other
-    answering.stop()
+    ANSWERED.remove(other)
 
 
 class Load:

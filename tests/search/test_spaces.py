@@ -11,6 +11,7 @@ from kb.models import Collection, Domain
 from search import comparison, retrieval, runs
 from search.hits import Query
 from search.models import GoldenQuery, Judgement
+from tests.conftest import ANSWERED
 
 pytestmark = pytest.mark.django_db
 
@@ -23,12 +24,13 @@ def other() -> Space:
 
 
 @pytest.fixture
-def both_answer(space, other):
-    answering = serving.Answering(lambda: [space, other])
-    while not (queries.is_answering(space.pk) and queries.is_answering(other.pk)):
+def both_answer(answering, other):
+    ANSWERED.append(other)
+    serving.server(other)
+    while not queries.is_answering(other.pk):
         pass
     yield
-    answering.stop()
+    ANSWERED.remove(other)
 
 
 @pytest.fixture
@@ -153,6 +155,9 @@ class TestComparison:
         add(collection, "The ferry sails to the island.")
         work()
         one = reembedding.start(collection, other, user=alice)
+        serving.server(other)
+        while not queries.is_answering(other.pk):
+            pass
         found = comparison.compare(alice, one)
         assert found is not None
         assert found.overlap == 0.0
