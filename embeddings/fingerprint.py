@@ -2,8 +2,7 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from embeddings import devices, layout
@@ -27,6 +26,13 @@ class Description:
     max_tokens: int
     native_dimensions: int
     """What the model gives before it is cut to `dimensions`."""
+    weights: str = ""
+    """SHA-256 of the model's files; empty where the encoder has none."""
+
+    def cut(self, dimensions: int) -> "Description":
+        """The description of the same model cut to fewer dimensions. Raises EncoderError when it has not so many."""
+        _check_dimensions(self.name, dimensions, self.native_dimensions)
+        return replace(self, fingerprint=_digest(self.weights, self.dtype, dimensions), dimensions=dimensions)
 
 
 def of_folder(folder: Path, *, dimensions: int | None = None, dtype: str | None = None) -> Description:
@@ -36,13 +42,11 @@ def of_folder(folder: Path, *, dimensions: int | None = None, dtype: str | None 
     """
     model = layout.read(folder)
     wanted = dimensions or model.native_dimensions
-    if not 0 < wanted <= model.native_dimensions:
-        raise EncoderError(f"{model.name} gives 1 to {model.native_dimensions} dimensions, not {wanted}.")
+    _check_dimensions(model.name, wanted, model.native_dimensions)
     dtype = dtype or devices.dtype_on(devices.default_device())
-    # Pooling, prompts and the limit of tokens are in the files.
-    decisive = [_hash_files(folder), dtype, wanted]
+    weights = _hash_files(folder)
     return Description(
-        fingerprint=hashlib.sha256(json.dumps(decisive).encode()).hexdigest(),
+        fingerprint=_digest(weights, dtype, wanted),
         name=model.name,
         dimensions=wanted,
         dtype=dtype,
@@ -51,15 +55,25 @@ def of_folder(folder: Path, *, dimensions: int | None = None, dtype: str | None 
         passage_prompt=model.passage_prompt,
         max_tokens=model.max_tokens,
         native_dimensions=model.native_dimensions,
+        weights=weights,
     )
 
 
-@cache
+def _check_dimensions(name: str, wanted: int, native: int) -> None:
+    if not 0 < wanted <= native:
+        raise EncoderError(f"{name} gives 1 to {native} dimensions, not {wanted}.")
+
+
+def _digest(weights: str, dtype: str, dimensions: int) -> str:
+    """Pooling, prompts and the limit of tokens are in the files."""
+    return hashlib.sha256(json.dumps([weights, dtype, dimensions]).encode()).hexdigest()
+
+
 def _hash_files(folder: Path) -> str:
     """SHA-256 over the names and contents of the files the model is made of.
 
-    Read afresh by every process, once: at over 1 GB/s it is a fraction of loading the same model, whereas a hash kept
-    in a file could outlive what it describes, and the folder may be read-only.
+    Read afresh each time: at over 1 GB/s it is a fraction of loading the same model, whereas a hash that is kept could
+    outlive what it describes.
     """
     together = hashlib.sha256()
     for path in _model_files(folder):

@@ -38,6 +38,11 @@ def of_model(name: str) -> Prompts:
     return Prompts()
 
 
+def names_task(query_prompt: str) -> bool:
+    """Whether this query prompt has a place for an instruction: an encoder with another takes none."""
+    return _INSTRUCTED.fullmatch(query_prompt) is not None
+
+
 def with_instruction(query_prompt: str, instruction: str) -> str:
     """The query prompt with `instruction` as its task; as it is where that is empty, or where it names no task."""
     form = _INSTRUCTED.fullmatch(query_prompt)

@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -93,14 +94,22 @@ def take_leave(connection: redis.Redis, space_id: uuid.UUID) -> None:
     connection.delete(_pulse_key(space_id))
 
 
-def take_waiting(connection: redis.Redis, space_id: uuid.UUID) -> list[dict[str, Any]]:
-    """All queries that wait now, up to TOGETHER, those left out whose asker has given up; none after a second."""
-    first: Any = connection.blpop([_queue_key(space_id)], timeout=1)
+def take_waiting(
+    connection: redis.Redis, space_ids: Sequence[uuid.UUID]
+) -> list[tuple[uuid.UUID, list[dict[str, Any]]]]:
+    """The queries that wait now, of each of these spaces up to TOGETHER, those left out whose asker has given up; none
+    after a second."""
+    first: Any = connection.blpop([_queue_key(space_id) for space_id in space_ids], timeout=1)
     if first is None:
         return []
-    more: Any = connection.lpop(_queue_key(space_id), TOGETHER - 1) or []
-    requests = [json.loads(raw) for raw in (first[1], *more)]
-    return [request for request in requests if request["expires"] > time.time()]
+    found = []
+    for space_id in space_ids:
+        key = _queue_key(space_id)
+        raw: Any = [first[1]] if first[0] == key.encode() else []
+        raw += connection.lpop(key, TOGETHER - len(raw)) or []
+        requests = [json.loads(one) for one in raw]
+        found.append((space_id, [request for request in requests if request["expires"] > time.time()]))
+    return found
 
 
 def answer(connection: redis.Redis, request: dict[str, Any], embedding: Embeddings) -> None:

@@ -1,18 +1,26 @@
-"""The space the settings ask for, its row, its tokenizer and its encoder. One process has at most one of each."""
+"""Spaces: the one the settings ask for, and any other; their rows, tokenizers and encoders."""
 
+import threading
 import uuid
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+from weakref import WeakValueDictionary
 
 from django.conf import settings
-from django.db.models import F
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from embeddings import bundled, devices, estimates, fingerprint, hashing, offer, probe, prompts, tokens
+from embeddings.cutting import CutEncoder
 from embeddings.encoder import Encoder, EncoderError, Tokenizer
 from embeddings.endpoint import Endpoint
+from embeddings.fingerprint import Description
 from embeddings.models import Space
 from embeddings.remote import RemoteEncoder
+
+if TYPE_CHECKING:
+    from embeddings.local import LocalEncoder
 
 HASHING = "hashing"
 """The deterministic encoder: tests of everything but meaning run on it."""
@@ -28,92 +36,130 @@ class NoSpace(Exception):
     """There is no space for the configured encoder yet: run `manage.py prepare`."""
 
 
-@cache
-def folder() -> Path:
-    """The local folder of the configured model: built, downloaded, or simply there."""
-    return tokens.prepare(settings.EMBEDDING_MODEL, settings.DATA_DIR)
+# --- What an encoder is, without loading it ---
+
+
+def describe(model: str, *, dimensions: int | None = None, dtype: str | None = None) -> Description:
+    """What the encoder of a model is, read from its files; `dtype` is by default the configured one.
+
+    Downloads or builds what is not on this machine. Raises EncoderError, with a sentence.
+    """
+    if model == HASHING:
+        return hashing.HashingEncoder(dimensions or hashing.DIMENSIONS).description
+    return fingerprint.of_folder(folder(model), dimensions=dimensions, dtype=dtype or settings.EMBEDDING_DTYPE)
 
 
 @cache
-def description() -> fingerprint.Description:
+def description() -> Description:
     """What the configured encoder is, without loading it. Raises EncoderError, or EncoderUnavailable of a server."""
     if settings.EMBEDDING_URL:
         return offer.describe(
-            _endpoint(),
+            _endpoint(settings.EMBEDDING_URL),
             settings.EMBEDDING_MODEL,
             prompts_of=_prompts,
             dimensions=settings.EMBEDDING_DIMENSIONS,
             max_tokens=settings.EMBEDDING_MAX_TOKENS,
         )
-    if settings.EMBEDDING_MODEL == HASHING:
-        return hashing.HashingEncoder(settings.EMBEDDING_DIMENSIONS or hashing.DIMENSIONS).description
-    return fingerprint.of_folder(folder(), dimensions=settings.EMBEDDING_DIMENSIONS, dtype=settings.EMBEDDING_DTYPE)
+    return describe(settings.EMBEDDING_MODEL, dimensions=settings.EMBEDDING_DIMENSIONS)
 
 
 @cache
 def tokenizer() -> Tokenizer:
-    """What passages are measured with: the tokenizer that the settings name, else the encoder's own. Loads no torch."""
+    """What passages are measured with where the configured encoder is used: the tokenizer that the settings name, else
+    the encoder's own. Loads no torch."""
     if settings.EMBEDDING_TOKENIZER == estimates.NAME:
         return estimates.EstimatingTokenizer()
     if settings.EMBEDDING_TOKENIZER:
         return tokens.load_alone(Path(settings.EMBEDDING_TOKENIZER))
     if settings.EMBEDDING_URL:
         return estimates.EstimatingTokenizer(current().passage_prompt)
-    if settings.EMBEDDING_MODEL == HASHING:
-        return hashing.HashingEncoder().tokenizer
-    return tokens.load(folder())
+    return _tokenizer_in(settings.EMBEDDING_MODEL)
 
 
-def load_encoder() -> Encoder:
-    """The configured encoder itself. Only the process that serves encodings calls this: it loads torch.
-    Raises as `ensure` does."""
-    if settings.EMBEDDING_URL:
-        return _on_server(ensure())
-    if settings.EMBEDDING_MODEL == HASHING:
-        return hashing.HashingEncoder(settings.EMBEDDING_DIMENSIONS or hashing.DIMENSIONS)
-    from embeddings.local import LocalEncoder  # the only door to torch
-
-    return LocalEncoder(folder(), dimensions=settings.EMBEDDING_DIMENSIONS, dtype=settings.EMBEDDING_DTYPE)
+def tokenizer_of(space: Space) -> Tokenizer:
+    """What passages for a space are measured with; an estimate where its model cannot be had on this machine."""
+    if space.url == settings.EMBEDDING_URL and (space.url or space.model == settings.EMBEDDING_MODEL):
+        return tokenizer()
+    if space.url:
+        return estimates.EstimatingTokenizer(space.passage_prompt)
+    return _other_tokenizer(space.model, space.passage_prompt)
 
 
-def identity() -> uuid.UUID:
-    """The id of the configured encoder's space. Made from its fingerprint, so that every process of every
-    installation gives the same space the same id, without asking anyone."""
-    return uuid.uuid5(_NAMESPACE, description().fingerprint)
+@cache
+def _other_tokenizer(model: str, passage_prompt: str) -> Tokenizer:
+    try:
+        return _tokenizer_in(model)
+    except EncoderError:
+        return estimates.EstimatingTokenizer(passage_prompt)
+
+
+def _tokenizer_in(model: str) -> Tokenizer:
+    return hashing.HashingEncoder().tokenizer if model == HASHING else tokens.load(folder(model))
+
+
+def folder(model: str) -> Path:
+    """The local folder of a model: built, downloaded, or simply there."""
+    return tokens.prepare(model, settings.DATA_DIR)
+
+
+# --- Rows ---
+
+
+def identity(about: Description) -> uuid.UUID:
+    """The id of an encoder's space. Made from its fingerprint, so that every process of every installation gives the
+    same space the same id, without asking anyone."""
+    return uuid.uuid5(_NAMESPACE, about.fingerprint)
+
+
+def of(model: str, about: Description) -> Space:
+    """The space of an encoder, not saved."""
+    return Space(
+        id=identity(about),
+        name=f"{about.name} · {about.dimensions} · {about.dtype} · {about.fingerprint[:8]}",
+        model=model,
+        fingerprint=about.fingerprint,
+        dimensions=about.dimensions,
+        dtype=about.dtype,
+        pooling=about.pooling,
+        query_prompt=about.query_prompt,
+        passage_prompt=about.passage_prompt,
+        max_tokens=about.max_tokens,
+    )
+
+
+def configured() -> Space:
+    """The space of the configured encoder, not saved: asks no database."""
+    about = description()
+    space = of(about.name if settings.EMBEDDING_URL else settings.EMBEDDING_MODEL, about)
+    space.url = settings.EMBEDDING_URL
+    return space
+
+
+def keep(space: Space) -> Space:
+    """The row of a space, made if it is new. Its model is remembered by where it was last asked for. Raises
+    EncoderError."""
+    if space.dimensions > MOST_DIMENSIONS:
+        raise EncoderError(
+            f"{space.model} gives {space.dimensions} dimensions, and a space holds {MOST_DIMENSIONS} at most: "
+            "set EMBEDDING_DIMENSIONS."
+        )
+    kept, _new = Space.objects.update_or_create(
+        fingerprint=space.fingerprint,
+        defaults={"model": space.model, "url": space.url, "max_tokens": space.max_tokens},
+        create_defaults={field.attname: getattr(space, field.attname) for field in Space._meta.concrete_fields},
+    )
+    return kept
 
 
 def ensure() -> Space:
-    """The row of the configured encoder's space, made if it is new.
+    """The row of the configured encoder's space, made if it is new: the one that new collections take.
 
     Raises EncoderError, or EncoderUnavailable where a server's model is not the one that the space was made with.
     """
-    about = description()
-    if about.dimensions > MOST_DIMENSIONS:
-        raise EncoderError(
-            f"{about.name} gives {about.dimensions} dimensions, and a space holds {MOST_DIMENSIONS} at most: "
-            "set EMBEDDING_DIMENSIONS."
-        )
-    found = {
-        "model": about.name if settings.EMBEDDING_URL else settings.EMBEDDING_MODEL,
-        "url": settings.EMBEDDING_URL,
-        "max_tokens": about.max_tokens,
-        "configured_at": timezone.now(),
-    }
-    space, _ = Space.objects.update_or_create(
-        fingerprint=about.fingerprint,
-        defaults=found,
-        create_defaults={
-            **found,
-            "id": identity(),
-            "name": f"{about.name} · {about.dimensions} · {about.dtype} · {about.fingerprint[:8]}",
-            "dimensions": about.dimensions,
-            "dtype": about.dtype,
-            "pooling": about.pooling,
-            "query_prompt": about.query_prompt,
-            "passage_prompt": about.passage_prompt,
-        },
-    )
-    if settings.EMBEDDING_URL:
+    space = keep(configured())
+    space.configured_at = timezone.now()
+    space.save(update_fields=["configured_at"])
+    if space.url:
         _know_again(space)
     return space
 
@@ -135,11 +181,69 @@ def current() -> Space:
         spaces = spaces.filter(model=settings.EMBEDDING_MODEL)
     if settings.EMBEDDING_DIMENSIONS:
         spaces = spaces.filter(dimensions=settings.EMBEDDING_DIMENSIONS)
-    space = spaces.order_by(F("configured_at").desc(nulls_last=True), "-created_at").first()
+    space = spaces.filter(configured_at__isnull=False).order_by("-configured_at").first()
     if space is None:
         encoder = settings.EMBEDDING_URL or settings.EMBEDDING_MODEL
         raise NoSpace(f"There is no space for {encoder} yet: run `python manage.py prepare`.")
     return space
+
+
+def model_name(space: Space) -> str:
+    """What others call the model of a space: a folder by its own name, not by where it lies."""
+    if space.model == devices.BUNDLED:
+        return bundled.NAME
+    return space.model if space.url or tokens.is_hub_name(space.model) else Path(space.model).name
+
+
+# --- Encoders ---
+
+
+def load_encoder(space: Space) -> Encoder:
+    """The encoder of a space. Only the process that serves encodings calls this: it loads torch.
+
+    Spaces that differ in dimensions only share one loaded model. Raises EncoderError when the model cannot be had, or
+    when its fingerprint is not the space's: what it gives must not stand among that space's embeddings. Raises
+    EncoderUnavailable of a server that does not answer, or that has another model.
+    """
+    if space.url:
+        kept = keep(space)
+        _know_again(kept)
+        return _on_server(kept)
+    if space.model == HASHING:
+        encoder: Encoder = hashing.HashingEncoder(space.dimensions)
+    else:
+        encoder = _cut(_local(space.model, space.dtype), space.dimensions)
+    if encoder.fingerprint != space.fingerprint:
+        raise EncoderError(
+            _("The files of the model %(model)s are not those that the space %(space)s was made with.")
+            % {"model": space.model, "space": space.name}
+        )
+    return encoder
+
+
+_loaded: "WeakValueDictionary[tuple[str, str], LocalEncoder]" = WeakValueDictionary()
+"""A model stays as long as someone serves a space with it."""
+_loading = threading.Lock()
+
+
+def _local(model: str, dtype: str) -> "LocalEncoder":
+    """The encoder of a model at all its dimensions. Its files are hashed when it is made."""
+    from embeddings.local import LocalEncoder  # the only door to torch
+
+    with _loading:
+        encoder = _loaded.get((model, dtype))
+        if encoder is None:
+            encoder = _loaded[model, dtype] = LocalEncoder(folder(model), dtype=dtype)
+    return encoder
+
+
+def _cut(whole: "LocalEncoder", dimensions: int) -> Encoder:
+    if dimensions == whole.dimensions:
+        return whole
+    return CutEncoder(whole, dimensions, whole.description.cut(dimensions).fingerprint)
+
+
+# --- Encoders on a server ---
 
 
 @cache
@@ -150,13 +254,6 @@ def direct(space_id: uuid.UUID) -> RemoteEncoder | None:
         return None
     space = Space.objects.filter(pk=space_id, url=settings.EMBEDDING_URL).first()
     return None if space is None else _on_server(space)
-
-
-def model_name(space: Space) -> str:
-    """What others call the model of a space: a folder by its own name, not by where it lies."""
-    if space.model == devices.BUNDLED:
-        return bundled.NAME
-    return space.model if space.url or tokens.is_hub_name(space.model) else Path(space.model).name
 
 
 def _on_server(space: Space) -> RemoteEncoder:
@@ -172,12 +269,13 @@ def _on_server(space: Space) -> RemoteEncoder:
         native_dimensions=space.dimensions,
     )
     known = None if space.probe is None else probe.from_bytes(bytes(space.probe), dimensions=space.dimensions)
-    return RemoteEncoder(_endpoint(), about, tokenizer=tokenizer(), known=known)
+    return RemoteEncoder(_endpoint(space.url), about, tokenizer=tokenizer_of(space), known=known)
 
 
 @cache
-def _endpoint() -> Endpoint:
-    return Endpoint(settings.EMBEDDING_URL, settings.EMBEDDING_API_KEY)
+def _endpoint(url: str) -> Endpoint:
+    """The key is for the configured server and nobody else."""
+    return Endpoint(url, settings.EMBEDDING_API_KEY if url == settings.EMBEDDING_URL else "")
 
 
 def _prompts(name: str) -> prompts.Prompts:

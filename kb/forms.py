@@ -8,24 +8,30 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
-from kb.models import Collection, Document, Membership, Role, User
+from kb.models import Collection, Document, Domain, Membership, Role, User
 from kb.models.collection import LARGEST, SMALLEST
 from kb.reading import text
 
-_ABOUT = ("name", "description", "instruction_domain")
+_ABOUT = ("name", "description", "instruction_domain", "own_instruction")
 _READING = ("chunk_target", "chunk_maximum", "chunk_overlap", "ocr_languages", "reads_annotations")
 _DESCRIPTION = forms.Textarea({"rows": 3})
 _DOMAIN_HELP = _("What the documents are about; it helps to find the right passages.")
 
 
 class CollectionForm(forms.ModelForm[Collection]):
-    """What a new collection is."""
+    """What a new collection is. Its own words for queries are said in its settings."""
+
+    instruction_domain = forms.ChoiceField(
+        label=_("domain"),
+        choices=[choice for choice in Domain.choices if choice[0] != Domain.CUSTOM],
+        initial=Domain.GENERAL,
+        help_text=_DOMAIN_HELP,
+    )
 
     class Meta:
         model = Collection
-        fields = _ABOUT
+        fields = ("name", "description", "instruction_domain")
         widgets = {"description": _DESCRIPTION}
-        help_texts = {"instruction_domain": _DOMAIN_HELP}
 
 
 class SettingsForm(forms.ModelForm[Collection]):
@@ -42,9 +48,14 @@ class SettingsForm(forms.ModelForm[Collection]):
         }
         help_texts = {"instruction_domain": _DOMAIN_HELP}
 
+    def clean_own_instruction(self) -> str:
+        return text.one_line(self.cleaned_data["own_instruction"])
+
     def clean(self) -> dict[str, Any]:
         super().clean()
         given = self.cleaned_data
+        if given.get("instruction_domain") == Domain.CUSTOM and not given.get("own_instruction", "missing"):
+            self.add_error("own_instruction", _("Say it in your own words, or choose a domain."))
         target, maximum, overlap = (given.get(name) for name in ("chunk_target", "chunk_maximum", "chunk_overlap"))
         if target is not None and not SMALLEST <= target <= LARGEST:
             self.add_error("chunk_target", _("This must be from 32 to 8,192."))

@@ -9,6 +9,7 @@ from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 from embeddings import queries, spaces
+from kb import spaces as kb_spaces
 
 
 def alive(request: HttpRequest) -> HttpResponse:
@@ -43,7 +44,10 @@ def _redis() -> str:
 
 
 def _encoder() -> str:
-    return "ok" if queries.is_answering(spaces.current().pk) else "No process serves the encoder."
+    """Every space that a collection is searched in or on its way into, and the one for new collections."""
+    spaces.current()
+    away = [space.name for space in kb_spaces.wanted() if not queries.is_answering(space.pk)]
+    return f"No process serves the encoder of {', '.join(away)}." if away else "ok"
 
 
 def _storage() -> str:

@@ -6,7 +6,8 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from kb.models import Chunk, Collection, Document, Revision, State
+from embeddings import instructions
+from kb.models import Chunk, Collection, Document, Domain, Revision, State
 from kb.models.collection import LARGEST, SMALLEST
 from kb.models.document import UNFINISHED
 from kb.reading import text
@@ -72,6 +73,7 @@ class MetadataField(serializers.JSONField):
 class CollectionSerializer(Strict, serializers.ModelSerializer):  # type: ignore[type-arg]
     name = CleanField(max_length=200)
     description = CleanField(required=False, allow_blank=True)
+    own_instruction = CleanField(required=False, allow_blank=True, max_length=instructions.LONGEST)
     owner = serializers.CharField(source="owner.username", read_only=True)
     documents = serializers.IntegerField(source="document_count", read_only=True, default=0)
     space = serializers.UUIDField(source="active_space_id", read_only=True)
@@ -79,14 +81,18 @@ class CollectionSerializer(Strict, serializers.ModelSerializer):  # type: ignore
     class Meta:
         model = Collection
         fields = [
-            "id", "slug", "name", "description", "instruction_domain", "chunk_target", "chunk_maximum",
-            "chunk_overlap", "ocr_languages", "reads_annotations", "owner", "documents", "space", "created_at",
-            "updated_at",
+            "id", "slug", "name", "description", "instruction_domain", "own_instruction", "chunk_target",
+            "chunk_maximum", "chunk_overlap", "ocr_languages", "reads_annotations", "owner", "documents", "space",
+            "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = ["id", "slug", "created_at", "updated_at"]
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        check_sizes(attrs, self.instance or Collection())
+        before = self.instance or Collection()
+        check_sizes(attrs, before)
+        own = attrs.get("own_instruction", before.own_instruction)
+        if attrs.get("instruction_domain", before.instruction_domain) == Domain.CUSTOM and not own:
+            raise serializers.ValidationError({"own_instruction": ["Say it in your own words, or choose a domain."]})
         return attrs
 
 

@@ -22,11 +22,14 @@ from embeddings.encoder import Embeddings
 from kb import lexemes
 from kb.chunking import Passage
 from kb.context import encoded_text
-from kb.models import Chunk, ReadingPart, Revision, RevisionText
+from kb.models import Chunk, EmbeddingWork, ReadingPart, Revision, RevisionText
 from kb.models.revision import ATTEMPTS
 from kb.reading import wire
 from kb.reading.assembly import Reading
 from kb.reading.sections import Checkpoint, Item
+
+BEHIND = 2**40
+"""Turns from here on are those of chunks that are searched already, in another space: they come after all others."""
 
 CHUNK_LIMIT = 50_000
 """Chunks of one revision (HARDENING section 2)."""
@@ -62,10 +65,12 @@ def store(revision: Revision, reading: Reading, passages: Sequence[Passage]) -> 
 
 
 def reuse_embeddings(revision: Revision) -> int:
-    """Give chunks that stand unchanged in the live revision (same text, same context) its embeddings: to how many."""
+    """Give chunks that stand unchanged in the live revision (same text, same context) its embeddings, in each space of
+    the collection. To how many in the one that is searched."""
     with connection.cursor() as cursor:
         cursor.execute(_REUSE, {"revision": revision.pk, "document": revision.document_id})
-        return int(cursor.rowcount)
+        (reused,) = cursor.fetchone()
+    return int(reused)
 
 
 def forget(revision_id: uuid.UUID) -> None:
@@ -99,8 +104,10 @@ def items(revision: Revision) -> Iterator[Item]:
 
 
 def forget_embeddings(revision_id: uuid.UUID) -> None:
-    """Delete the embeddings of a superseded revision. Its text and chunks stay: citations are permanent."""
+    """Delete the embeddings of a superseded revision, and the work on more of them. Its text and chunks stay: citations
+    are permanent. The caller holds the revision, so that no embedding is written meanwhile."""
     with connection.cursor() as cursor:
+        cursor.execute(_FORGET_WORK, [revision_id])
         cursor.execute("DELETE FROM kb_embedding WHERE revision_id = %s", [revision_id])
 
 
@@ -126,15 +133,24 @@ def _chunk_row(revision: Revision, ordinal: int, passage: Passage) -> tuple[Any,
 _COPY_CHUNKS = """COPY kb_chunk (id, revision_id, ordinal, start, "end", text, heading_path, context, kind, anchor,
   language, tokens, content_hash, lexemes) FROM STDIN"""
 
+_FORGET_WORK = """
+DELETE FROM kb_embeddingwork WHERE chunk_id IN (SELECT id FROM kb_chunk WHERE revision_id = %s)
+"""
 _REUSE = """
-INSERT INTO kb_embedding (chunk_id, space_id, revision_id, collection_id, language, embedding)
-SELECT DISTINCT ON (fresh.id) fresh.id, e.space_id, fresh.revision_id, e.collection_id, fresh.language, e.embedding
-FROM kb_document d
-JOIN kb_collection c ON c.id = d.collection_id
-JOIN kb_chunk fresh ON fresh.revision_id = %(revision)s
-JOIN kb_chunk old ON old.revision_id = d.live_revision_id AND old.content_hash = fresh.content_hash
-JOIN kb_embedding e ON e.chunk_id = old.id AND e.space_id = c.active_space_id
-WHERE d.id = %(document)s
+WITH given AS (
+  INSERT INTO kb_embedding (chunk_id, space_id, revision_id, collection_id, language, embedding)
+  SELECT DISTINCT ON (fresh.id, e.space_id)
+    fresh.id, e.space_id, fresh.revision_id, e.collection_id, fresh.language, e.embedding
+  FROM kb_document d
+  JOIN kb_collection c ON c.id = d.collection_id
+  JOIN kb_chunk fresh ON fresh.revision_id = %(revision)s
+  JOIN kb_chunk old ON old.revision_id = d.live_revision_id AND old.content_hash = fresh.content_hash
+  JOIN kb_embedding e ON e.chunk_id = old.id
+    AND e.space_id IN (c.active_space_id, c.building_space_id, c.previous_space_id)
+  WHERE d.id = %(document)s
+  RETURNING collection_id, space_id
+)
+SELECT count(*) FROM given JOIN kb_collection c ON (c.id, c.active_space_id) = (given.collection_id, given.space_id)
 """
 
 
@@ -142,13 +158,19 @@ WHERE d.id = %(document)s
 
 
 def queue(revision: Revision) -> None:
-    """Add a work row for each chunk of a revision that lacks its embedding in a space of its collection.
+    """Add a work row for each chunk of a revision that lacks its embedding in a space of its collection: the one being
+    built is left out while that is paused.
 
     Turns count in tokens: the first chunk's begins where the owner's last one ends, or where the queue stands now if
     the owner has nothing waiting, so that owners share the encoder by tokens, however many files each brings.
     """
     with connection.cursor() as cursor:
         cursor.execute(_QUEUE, {"revision": revision.pk, "owner": revision.uploaded_by_id})
+
+
+def spaces_in_turn(space_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
+    """Those of these spaces in which a chunk is due, the one whose turn it is first."""
+    return _ids(_IN_TURN, list(space_ids), ATTEMPTS)
 
 
 def claim_work(space_id: uuid.UUID, token: uuid.UUID, tokens: int) -> list[Work]:
@@ -187,15 +209,22 @@ def put_back(token: uuid.UUID, *, pause: timedelta) -> None:
         cursor.execute(_PUT_BACK, {"token": token, "pause": pause.total_seconds()})
 
 
+def discard(one: Work, token: uuid.UUID) -> None:
+    """Take a leased chunk off the queue without its embedding."""
+    EmbeddingWork.objects.filter(chunk=one.chunk_id, lease_token=token)._raw_delete(using="default")
+
+
 def write_embeddings(space_id: uuid.UUID, token: uuid.UUID, work: Sequence[Work], embeddings: Embeddings) -> None:
     """Store the embeddings of the work still leased under `token` and take it off the queue.
 
-    Work that was lost meanwhile (its lease ran out, its document was deleted) is passed over.
+    Work that was lost meanwhile (its lease ran out, its document was deleted) is passed over, and so is what was queued
+    a second time just as it was done.
     """
     with connection.cursor() as cursor:
         # From the outside in, as everywhere: a deletion under way holds the revision before the work.
         cursor.execute(_HOLD, {"revisions": list({one.revision_id for one in work})})
-        cursor.execute(_FINISH, {"token": token, "chunks": [one.chunk_id for one in work]})
+        chunks = [one.chunk_id for one in work]
+        cursor.execute(_FINISH, {"token": token, "chunks": chunks, "space": space_id})
         held = {row[0] for row in cursor.fetchall()}
         rows = (
             _embedding_row(space_id, one, numbers.tobytes())
@@ -230,20 +259,20 @@ def is_complete(revision: Revision, space_id: uuid.UUID) -> bool:
 
 
 def complete_but_unpublished() -> list[uuid.UUID]:
-    """Revisions that wait for nothing more, because whoever wrote their last embedding died before publishing."""
+    """Revisions that wait for nothing more in the space of their collection, because whoever wrote their last embedding
+    died before publishing, or because that space is another since they were read."""
     return _ids(
-        """SELECT r.id FROM kb_revision r WHERE r.state = 'embedding' AND NOT EXISTS (
-             SELECT FROM kb_embeddingwork w JOIN kb_chunk c ON c.id = w.chunk_id WHERE c.revision_id = r.id)"""
+        """SELECT r.id FROM kb_revision r JOIN kb_document d ON d.id = r.document_id
+           JOIN kb_collection k ON k.id = d.collection_id
+           WHERE r.state = 'embedding' AND NOT EXISTS (
+             SELECT FROM kb_embeddingwork w JOIN kb_chunk c ON c.id = w.chunk_id
+             WHERE c.revision_id = r.id AND w.space_id = k.active_space_id)"""
     )
 
 
 def out_of_attempts() -> list[uuid.UUID]:
-    """Revisions with a chunk whose last allowed attempt came to nothing."""
-    return _ids(
-        """SELECT DISTINCT c.revision_id FROM kb_embeddingwork w JOIN kb_chunk c ON c.id = w.chunk_id
-           WHERE w.attempts >= %s AND (w.lease_expires_at IS NULL OR w.lease_expires_at < statement_timestamp())""",
-        ATTEMPTS,
-    )
+    """Revisions with a chunk whose last allowed attempt, in the space they are searched in, came to nothing."""
+    return _ids(f"SELECT DISTINCT c.revision_id {SPENT} AND w.space_id = k.active_space_id", ATTEMPTS)
 
 
 def _ids(sql: str, *params: Any) -> list[uuid.UUID]:
@@ -258,21 +287,32 @@ def _driver(cursor: Any) -> "psycopg.Cursor[Any]":
     return driver
 
 
-_QUEUE = """
+_QUEUE = f"""
 INSERT INTO kb_embeddingwork (chunk_id, space_id, owner_id, tokens, attempts, turn)
 SELECT chunk.id, space.id, %(owner)s, chunk.tokens, 0,
   GREATEST(
-    COALESCE((SELECT min(turn) FROM kb_embeddingwork WHERE space_id = space.id), 0),
+    COALESCE((SELECT min(first.turn) FROM embeddings_space s CROSS JOIN LATERAL (
+      SELECT turn FROM kb_embeddingwork w WHERE w.space_id = s.id AND turn < {BEHIND} ORDER BY turn LIMIT 1) first), 0),
     COALESCE((SELECT max(turn) FROM kb_embeddingwork WHERE owner_id = %(owner)s), 0)
   ) + sum(chunk.tokens) OVER (PARTITION BY space.id ORDER BY chunk.ordinal)
 FROM kb_chunk chunk
 JOIN kb_revision r ON r.id = chunk.revision_id
 JOIN kb_document d ON d.id = r.document_id
 JOIN kb_collection c ON c.id = d.collection_id
-JOIN embeddings_space space ON space.id IN (c.active_space_id, c.building_space_id)
+JOIN embeddings_space space ON space.id IN (c.active_space_id, c.previous_space_id)
+  OR space.id = c.building_space_id
+  AND NOT EXISTS (SELECT FROM kb_reembedding x WHERE x.collection_id = c.id AND x.state = 'paused')
 WHERE chunk.revision_id = %(revision)s
   AND NOT EXISTS (SELECT FROM kb_embedding e WHERE e.chunk_id = chunk.id AND e.space_id = space.id)
 ON CONFLICT DO NOTHING
+"""
+_IN_TURN = """
+SELECT space.id FROM unnest(%s::uuid[]) space (id) CROSS JOIN LATERAL (
+  SELECT turn FROM kb_embeddingwork
+  WHERE space_id = space.id AND attempts < %s AND next_attempt_at <= statement_timestamp()
+    AND (lease_expires_at IS NULL OR lease_expires_at < statement_timestamp())
+  ORDER BY turn, id LIMIT 1
+) next ORDER BY next.turn, space.id
 """
 _CLAIM = """
 WITH due AS MATERIALIZED (
@@ -306,7 +346,11 @@ WHERE lease_token = %(token)s
 """
 _HOLD = "SELECT FROM kb_revision WHERE id = ANY(%(revisions)s) ORDER BY id FOR NO KEY UPDATE"
 _FINISH = """
-DELETE FROM kb_embeddingwork WHERE lease_token = %(token)s AND chunk_id = ANY(%(chunks)s) RETURNING chunk_id
+WITH finished AS (
+  DELETE FROM kb_embeddingwork WHERE lease_token = %(token)s AND chunk_id = ANY(%(chunks)s) RETURNING chunk_id
+)
+SELECT chunk_id FROM finished f
+WHERE NOT EXISTS (SELECT FROM kb_embedding e WHERE e.chunk_id = f.chunk_id AND e.space_id = %(space)s)
 """
 _COPY_EMBEDDINGS = """COPY kb_embedding (chunk_id, space_id, revision_id, collection_id, language, embedding)
   FROM STDIN (FORMAT BINARY)"""
@@ -317,6 +361,11 @@ UPDATE kb_revision r SET progress_done = LEAST(progress_total, progress_done + d
 FROM unnest(%(revisions)s::uuid[], %(chunks)s::int[]) done (id, chunks), kb_document d, kb_collection c
 WHERE r.id = done.id AND r.state = 'embedding' AND d.id = r.document_id AND c.id = d.collection_id
   AND c.active_space_id = %(space)s
+"""
+SPENT = """
+FROM kb_embeddingwork w JOIN kb_chunk c ON c.id = w.chunk_id JOIN kb_revision r ON r.id = c.revision_id
+JOIN kb_document d ON d.id = r.document_id JOIN kb_collection k ON k.id = d.collection_id
+WHERE w.attempts >= %s AND (w.lease_expires_at IS NULL OR w.lease_expires_at < statement_timestamp())
 """
 _COMPLETE = """
 SELECT count(*) > 0 AND count(*) = count(*) FILTER (WHERE abs(l2_norm(e.embedding) - 1) < 0.01)

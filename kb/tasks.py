@@ -2,15 +2,18 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
 from celery import shared_task
 from celery.signals import worker_ready, worker_shutting_down
 from celery.worker import state as worker_state
+from django.db import close_old_connections
 
-from embeddings import requests, serving
-from kb import bell, ingestion
+from embeddings import registry, requests, serving
+from embeddings.models import Space
+from kb import bell, indexing, ingestion, spaces
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,7 @@ def read() -> None:
 @shared_task(name="kb.tasks.embed")
 def embed() -> None:
     """Embed what is due, unit by unit, until nothing is, the time is up, or the worker is asked to stop."""
+    registry.work_out_next()
     until = time.monotonic() + EMBED_SECONDS
     ingestion.embed_while(lambda: not _stopping() and time.monotonic() <= until)
     if time.monotonic() > until:
@@ -42,16 +46,23 @@ def sweep() -> None:
 
 @worker_ready.connect
 def answer_queries(sender: Any, **kwargs: Any) -> None:
-    """The embed worker answers queries and requests too, beside its loop, and finds what waits from before."""
+    """The embed worker answers queries and requests too, beside its loop, builds indexes, and finds what waits from
+    before."""
     if "embed" not in sender.app.amqp.queues.consume_from:
         return
-    for answering in (serving.Answering(), requests.Answering()):
-        worker_shutting_down.connect(partial(_stop, answering), weak=False)
+    for thread in (serving.Answering(_wanted), requests.Answering(), indexing.Indexing()):
+        worker_shutting_down.connect(partial(_stop, thread), weak=False)
     bell.ring("embed")
 
 
-def _stop(answering: serving.Answering | requests.Answering, **_: Any) -> None:
-    answering.stop()
+def _wanted() -> Sequence[Space]:
+    """Asked from a thread of ours: Django closes connections that broke only around requests and tasks."""
+    close_old_connections()
+    return spaces.wanted()
+
+
+def _stop(thread: serving.Answering | requests.Answering | indexing.Indexing, **_: Any) -> None:
+    thread.stop()
 
 
 def _stopping() -> bool:

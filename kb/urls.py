@@ -3,7 +3,7 @@
 from django.urls import include, path, register_converter
 from django.urls.converters import StringConverter
 
-from kb.views import collections, documents, files, members, uploads
+from kb.views import collections, documents, files, members, reembedding, uploads
 
 
 class Slug(StringConverter):
@@ -20,6 +20,9 @@ _of_collection = [
     path("settings/", collections.settings, name="collection_settings"),
     path("preview/", collections.preview, name="collection_preview"),
     path("delete/", collections.delete, name="collection_delete"),
+    path("reembedding/", reembedding.show, name="reembedding"),
+    path("reembedding/start/", reembedding.start, name="reembedding_start"),
+    path("reembedding/<slug:act>/", reembedding.act, name="reembedding_act"),
     path("members/", members.add, name="member_add"),
     path("members/<int:membership_id>/", members.change, name="member_change"),
     path("members/<int:membership_id>/remove/", members.remove, name="member_remove"),

@@ -5,8 +5,8 @@ from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.utils.functional import Promise
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from kb.reading import sniffing, syntaxes
 from kb.reading.failures import Reason
@@ -154,3 +154,13 @@ def _span(unit: str, span: Sequence[int]) -> str:
     }
     at = intcomma(first) if first == last else f"{intcomma(first)}–{intcomma(last)}"
     return names[unit] % {"at": at}
+
+
+def duration(seconds: int) -> str:
+    """About how long something takes."""
+    minutes, hours = round(seconds / 60), round(seconds / 3600)
+    if minutes < 1:
+        return gettext("less than a minute")
+    if minutes < 100:
+        return ngettext("about %(n)s minute", "about %(n)s minutes", minutes) % {"n": minutes}
+    return ngettext("about %(n)s hour", "about %(n)s hours", hours) % {"n": intcomma(hours)}

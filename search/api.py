@@ -1,20 +1,30 @@
 """The REST API of search: one question, cited passages; and each citation by itself, for good."""
 
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 from django.http import Http404
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 
-from kb.models import Chunk
+from embeddings.queries import EncoderAway
+from kb.models import Chunk, Collection, Reembedding, User
 from kb.throttling import Throttle
-from search import citations, log, retrieval
-from search.serializers import AnswerSerializer, PassageSerializer, QuerySerializer, answer_json, citation_json
+from search import citations, comparison, log, retrieval
+from search.serializers import (
+    AnswerSerializer,
+    ComparisonSerializer,
+    PassageSerializer,
+    QuerySerializer,
+    answer_json,
+    citation_json,
+)
 
 _LISTS = ("collections", "languages", "tags", "media_types")
 
@@ -65,3 +75,29 @@ class PassageView(APIView):
         superseded = chunk.revision.document.live_revision_id != chunk.revision_id
         body = {"text": chunk.text, "language": chunk.language, "citation": citation_json(citations.of(chunk))}
         return Response({**body, "superseded": superseded})
+
+
+class ComparisonView(APIView):
+    """The two spaces of a collection that is being re-embedded, side by side: by its golden queries, which a worker
+    asks (ask again until both runs are done), or where it has none by questions taken from it. Managers only."""
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [Throttle("preview")]
+
+    @extend_schema(responses=ComparisonSerializer)
+    def get(self, request: Request, pk: UUID) -> Response:
+        managed = Collection.objects.managed_by(request.user)
+        found = Reembedding.objects.open().filter(collection__in=managed, collection=pk)
+        one = get_object_or_404(found.select_related("collection", "source", "target"))
+        measured = comparison.golden(cast(User, request.user), one)
+        try:
+            compared = None if measured else comparison.compare(request.user, one)
+        except EncoderAway as why:
+            raise Unserved(str(why)) from why
+        return Response(ComparisonSerializer({"golden": measured, "sample": compared}).data)
+
+
+class Unserved(APIException):
+    """A space for which nobody answers just now."""
+
+    status_code = 503

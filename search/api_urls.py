@@ -10,6 +10,7 @@ _evaluation = golden_api.EvaluationViewSet
 
 urlpatterns = [
     path("search/", api.SearchView.as_view(), name="api-search"),
+    path("collections/<uuid:pk>/comparison/", api.ComparisonView.as_view(), name="api-comparison"),
     path("passages/<uuid:passage_id>/", api.PassageView.as_view(), name="api-passage"),
     path(
         f"{_of_collection}golden/",

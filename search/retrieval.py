@@ -15,10 +15,9 @@ from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from pgvector import HalfVector
 
-from embeddings import centring, queries
+from embeddings import centring, prompts, queries
 from embeddings.encoder import Embeddings
-from embeddings.instructions import instruction_for
-from embeddings.models import Space
+from embeddings.models import Space, Storage
 from kb import language, lexemes
 from kb.models import Collection, LanguageMean, User
 from search import citations, ranking, scope, stopwords
@@ -34,6 +33,9 @@ EXACT_ROWS = 12_000
 
 EF_SEARCH = 200
 """Breadth of the index scan: recall@10 of 0.993 at 100,000 rows of 2,560 numbers (docs/decisions.md)."""
+
+BINARY_CANDIDATES = 800
+"""So many are taken by their bits, then compared again in half precision."""
 
 DF_LIMIT = 1_000
 """Documents are counted for a word up to here: a word in more passages than this says next to nothing."""
@@ -96,38 +98,49 @@ class _Clock:
 
 @dataclass(frozen=True)
 class _Encoded:
-    """The query in one space. With `means` it is centred, and so is what it is compared with."""
+    """The query as some collections want it: in the space they are searched in, with their instruction. Nothing else
+    is compared with it. With `means` it is centred, and so is what it is compared with."""
 
     space: Space
+    collections: tuple[UUID, ...]
     embedding: Embeddings
     means: centring.Means | None
 
 
 def _encode(user: User | AnonymousUser, query: Query, space_id: UUID | None) -> tuple[list[_Encoded], str]:
-    """The query in each space that the collections in scope are in, or in the one asked for; and why one is missing, if
-    one is."""
+    """The query as each of the collections in scope wants it, those that want the same together; and why one is
+    missing, if one is."""
     if query.mode == "lexical":
         return [], ""
     inside = scope.collections(user, query)
-    served = inside.order_by().values_list("active_space", "instruction_domain")
-    domains = {space_id or active: domain for active, domain in served}
     encoded: list[_Encoded] = []
     degraded = ""
-    for space in Space.objects.filter(pk__in=domains):
-        instruction = instruction_for(domains[space.pk])
+    for (space, instruction), collections in _alike(inside, space_id).items():
         try:
             embedding = queries.encode_query(query.text, space_id=space.pk, instruction=instruction)
         except queries.EncoderAway:
             degraded = _("Search by meaning is not available just now; these passages were found by their words alone.")
             continue
-        means = None if query.balance_languages is False else _means(inside, space)
-        encoded.append(_Encoded(space, _centred(embedding, query.text, means), means))
+        means = None if query.balance_languages is False else _means(collections, space)
+        encoded.append(_Encoded(space, tuple(collections), _centred(embedding, query.text, means), means))
     return encoded, degraded
 
 
-def _means(inside: QuerySet[Collection], space: Space) -> centring.Means | None:
+def _alike(inside: QuerySet[Collection], space_id: UUID | None) -> dict[tuple[Space, str], list[UUID]]:
+    """The collections by space and instruction, as they are at this moment: what is read here holds to the end of the
+    search, also when one of them is switched to another space meanwhile."""
+    asked = Space.objects.get(pk=space_id) if space_id else None
+    alike: dict[tuple[Space, str], list[UUID]] = {}
+    for collection in inside.order_by().select_related("active_space"):
+        space = asked or collection.active_space
+        instruction = collection.instruction if prompts.names_task(space.query_prompt) else ""
+        alike.setdefault((space, instruction), []).append(collection.pk)
+    return alike
+
+
+def _means(collections: Sequence[UUID], space: Space) -> centring.Means | None:
     """The means per language of the collections in scope: of no other, so that nothing hidden moves an answer."""
-    counted = LanguageMean.objects.filter(collection__in=inside, space=space)
+    counted = LanguageMean.objects.filter(collection__in=collections, space=space)
     return centring.means(list(counted.values_list("language", "passages", "mean")))
 
 
@@ -157,44 +170,69 @@ def _retrieve(where: scope.Scope, query: Query, encoded: Sequence[_Encoded]) -> 
 
 def _by_meaning(where: scope.Scope, encoded: _Encoded) -> list[UUID]:
     """The nearest chunks in scope. The plan is chosen here, from the number of rows in scope, not by the planner."""
-    count = _count(where, encoded.space)
-    if count <= EXACT_ROWS:
-        return _nearest(where, encoded, exact=True)
+    if not encoded.space.indexed or _count(where, encoded) <= EXACT_ROWS:
+        return _nearest(where, encoded)
+    binary = encoded.space.indexed == Storage.BINARY
+    breadth = BINARY_CANDIDATES if binary else EF_SEARCH
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL hnsw.ef_search = {EF_SEARCH}; SET LOCAL hnsw.iterative_scan = relaxed_order")
-        found = _nearest(where, encoded, exact=False)
-    return found if len(found) == CANDIDATES else _nearest(where, encoded, exact=True)
+        cursor.execute(f"SET LOCAL hnsw.ef_search = {breadth}; SET LOCAL hnsw.iterative_scan = relaxed_order")
+        found = _nearest_by_bits(where, encoded) if binary else _nearest_by_index(where, encoded)
+    return found if len(found) == CANDIDATES else _nearest(where, encoded)
 
 
 _SEMANTIC_ROWS = """
 FROM kb_embedding e
 JOIN kb_document d ON d.live_revision_id = e.revision_id
 JOIN kb_revision r ON r.id = e.revision_id
-WHERE e.space_id = '{space}' AND {documents}{language}
+WHERE e.space_id = '{space}' AND e.collection_id = ANY('{{{collections}}}') AND {documents}{language}
 """
 
 
-def _count(where: scope.Scope, space: Space) -> int:
-    statement = f"SELECT count(*) FROM (SELECT 1 {_semantic_rows(where, space)} LIMIT {EXACT_ROWS + 1}) counted"
+def _count(where: scope.Scope, encoded: _Encoded) -> int:
+    statement = f"SELECT count(*) FROM (SELECT 1 {_semantic_rows(where, encoded)} LIMIT {EXACT_ROWS + 1}) counted"
     [(count,)] = scope.rows(statement, list(where.params))
     return int(count)
 
 
-def _nearest(where: scope.Scope, encoded: _Encoded, *, exact: bool) -> list[UUID]:
-    """Ids of the chunks with the largest inner products. Adding zero to the distance keeps the index out of it."""
+def _nearest(where: scope.Scope, encoded: _Encoded) -> list[UUID]:
+    """Ids of the chunks with the largest inner products, every one compared: adding zero keeps the index out of it."""
+    return _ordered(where, encoded, f"({_product(encoded)}) + 0")
+
+
+def _nearest_by_index(where: scope.Scope, encoded: _Encoded) -> list[UUID]:
+    """The same, as the index finds them."""
+    return _ordered(where, encoded, _product(encoded))
+
+
+def _nearest_by_bits(where: scope.Scope, encoded: _Encoded) -> list[UUID]:
+    """The same among those whose bits differ least from the query's, which is what the index holds."""
     size = encoded.space.dimensions
-    distance = f"(e.embedding::halfvec({size}) <#> %s::halfvec({size})){' + 0' if exact else ''}"
-    statement = f"""SELECT e.chunk_id {_semantic_rows(where, encoded.space)}
-        ORDER BY {distance} LIMIT {CANDIDATES}"""
+    bits = f"binary_quantize(e.embedding::halfvec({size}))::bit({size})"
+    apart = f"{bits} <~> binary_quantize(%s::halfvec({size}))::bit({size})"
+    statement = f"""SELECT chunk_id FROM (
+          SELECT e.chunk_id, e.embedding {_semantic_rows(where, encoded)} ORDER BY {apart} LIMIT {BINARY_CANDIDATES}
+        ) e ORDER BY {_product(encoded)} LIMIT {CANDIDATES}"""
+    literal = HalfVector(encoded.embedding).to_text()
+    return [chunk_id for (chunk_id,) in scope.rows(statement, [*where.params, literal, literal])]
+
+
+def _ordered(where: scope.Scope, encoded: _Encoded, distance: str) -> list[UUID]:
+    statement = f"SELECT e.chunk_id {_semantic_rows(where, encoded)} ORDER BY {distance} LIMIT {CANDIDATES}"
     literal = HalfVector(encoded.embedding).to_text()
     return [chunk_id for (chunk_id,) in scope.rows(statement, [*where.params, literal])]
+
+
+def _product(encoded: _Encoded) -> str:
+    """The negative inner product with the query, as the index has it."""
+    size = encoded.space.dimensions
+    return f"e.embedding::halfvec({size}) <#> %s::halfvec({size})"
 
 
 def _scores_of(where: scope.Scope, encoded: _Encoded, chunk_ids: list[UUID]) -> dict[UUID, float]:
     """Inner products of the query with given chunks in scope, both centred if the query is. Found by either search,
     every candidate is scored by meaning in the same way. The raw embedding is what is stored and fetched."""
     statement = f"""SELECT e.chunk_id, e.language, halfvec_send(e.embedding)
-        {_semantic_rows(where, encoded.space)} AND e.chunk_id = ANY(%s)"""
+        {_semantic_rows(where, encoded)} AND e.chunk_id = ANY(%s)"""
     rows = scope.rows(statement, [*where.params, chunk_ids])
     if not rows:
         return {}
@@ -210,8 +248,13 @@ def _numbers(sent: bytes) -> Embeddings:
     return np.frombuffer(sent, dtype=">f2", offset=4).astype(np.float32)
 
 
-def _semantic_rows(where: scope.Scope, space: Space) -> str:
-    return _SEMANTIC_ROWS.format(space=space.pk, documents=where.documents, language=where.language.format(table="e"))
+def _semantic_rows(where: scope.Scope, encoded: _Encoded) -> str:
+    return _SEMANTIC_ROWS.format(
+        space=encoded.space.pk,
+        collections=",".join(map(str, encoded.collections)),
+        documents=where.documents,
+        language=where.language.format(table="e"),
+    )
 
 
 # --- By words ---

@@ -52,7 +52,7 @@ _SPACE_GONE = gettext_noop("The space that this run was to measure is gone.")
 _NOTHING = gettext_noop("No golden query has an answer that is searchable.")
 _STOPPED = gettext_noop("The worker was stopped each time it took up this run.")
 
-_SETTINGS = ("instruction_domain", "chunk_target", "chunk_maximum", "chunk_overlap")
+_SETTINGS = ("instruction_domain", "own_instruction", "chunk_target", "chunk_maximum", "chunk_overlap")
 
 
 class Unmeasurable(ValueError):

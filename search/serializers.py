@@ -120,6 +120,39 @@ class PassageSerializer(serializers.Serializer):  # type: ignore[type-arg]
     superseded = serializers.BooleanField(help_text="A newer revision of the document is live.")
 
 
+class AskedSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    question = serializers.CharField()
+    overlap = serializers.FloatField(help_text="The share of the first ten passages that is the same.")
+    before = serializers.BooleanField(help_text="Whether the space before finds the document the question is from.")
+    after = serializers.BooleanField(help_text="Whether the new space does.")
+
+
+class SampleSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """Means over questions taken from the collection itself."""
+
+    overlap = serializers.FloatField()
+    before = serializers.FloatField()
+    after = serializers.FloatField()
+    asked = AskedSerializer(many=True)
+
+
+class MeasuredSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """An evaluation run."""
+
+    id = serializers.UUIDField()
+    space = serializers.UUIDField(source="space_id")
+    state = serializers.CharField()
+    detail = serializers.CharField()
+    figures = serializers.DictField()
+
+
+class ComparisonSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """Runs over the golden queries in the space before and the new one; or, without golden queries, a sample."""
+
+    golden = MeasuredSerializer(many=True, allow_null=True)
+    sample = SampleSerializer(allow_null=True)
+
+
 def answer_json(answer: Answer) -> dict[str, Any]:
     """An answer as AnswerSerializer describes it."""
     reached = answer.query.offset + answer.query.limit

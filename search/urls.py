@@ -23,5 +23,6 @@ _of_collection: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", views.search, name="search"),
     path("verdict/", golden_views.judge, name="verdict"),
+    path("collections/<collection_slug:slug>/comparison/", views.comparison, name="comparison"),
     path("collections/<collection_slug:slug>/golden/", include(_of_collection)),
 ]

@@ -1,16 +1,20 @@
 """The search page: a question, and the passages that answer it."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import render
+from django.shortcuts import get_object_or_404, render
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET
 
+from embeddings.queries import EncoderAway
 from kb.models import Collection, LanguageMean
 from kb.reading import text
+from kb.views import access
+from search import comparison as comparing
 from search import golden, log, retrieval
 from search.hits import MODES, Query
 
@@ -50,6 +54,20 @@ def search(request: HttpRequest) -> HttpResponse:
     if answer:
         log.after(response, request.user, answer)
     return response
+
+
+@login_required
+@require_GET
+def comparison(request: HttpRequest, slug: str) -> HttpResponse:
+    """The two spaces of a collection on its way, side by side."""
+    collection = access.managed_collection(request, slug)
+    one = get_object_or_404(collection.reembeddings.open().select_related("collection", "source", "target"))
+    context: dict[str, Any] = {"reembedding": one, "runs": comparing.golden(access.person(request), one)}
+    try:
+        context["comparison"] = None if context["runs"] else comparing.compare(request.user, one)
+    except EncoderAway as why:
+        context["away"] = str(why)
+    return render(request, "collections/comparison.html", context)
 
 
 @dataclass(frozen=True)

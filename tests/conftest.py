@@ -9,12 +9,15 @@ import pytest
 from django.core.files.base import ContentFile
 from rest_framework.test import APIClient
 
-from embeddings import queries, serving
+from embeddings import queries, serving, spaces
 from embeddings.models import Space
-from kb import ingestion, spaces
+from kb import ingestion
 from kb.models import AccessToken, Collection, Document, Membership, Role, User
 
 Upload = Callable[..., Document]
+
+ANSWERED: list[Space] = []
+"""Spaces that queries are answered for beside the configured one."""
 
 
 @pytest.fixture(autouse=True)
@@ -87,7 +90,7 @@ def work() -> Callable[[], None]:
 @pytest.fixture(scope="session")
 def answering() -> Iterator[None]:
     """The encoder answers queries, as it does in the embed worker."""
-    thread = serving.Answering()
+    thread = serving.Answering(lambda: [spaces.configured(), *ANSWERED])
     while not queries.is_answering(serving.server().space_id):
         pass
     yield

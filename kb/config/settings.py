@@ -63,6 +63,9 @@ FILE_UPLOAD_HANDLERS = ["kb.uploads.LimitedFileUploadHandler"]
 UPLOAD_LIMIT = environment.integer(env, "KB_UPLOAD_LIMIT_MB", 200, least=1, most=4096) * 1024 * 1024
 DISK_RESERVE = environment.integer(env, "KB_DISK_RESERVE_MB", 2048, least=0, most=1_000_000) * 1024 * 1024
 LEASE_SECONDS = environment.integer(env, "KB_LEASE_SECONDS", 60, least=2, most=600)
+# What one build of an index may use: 0 leaves the memory to the server's own setting, which also bounds the workers.
+INDEX_MEMORY_MB = environment.integer(env, "KB_INDEX_MEMORY_MB", 0, least=0, most=1_000_000)
+INDEX_WORKERS = environment.integer(env, "KB_INDEX_WORKERS", 8, least=0, most=64)
 SEARCH_LOG_DAYS = environment.integer(env, "KB_SEARCH_LOG_DAYS", 90, least=1, most=3650)
 SEARCH_LOG_TEXT = environment.boolean(env, "KB_SEARCH_LOG_TEXT", default=False)
 STORAGES = {

@@ -3,15 +3,16 @@
 import logging
 import threading
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from django.db import transaction
 
 from embeddings import serving
 from embeddings.encoder import Embeddings, EncoderError, EncoderOutOfMemory, EncoderUnavailable
-from kb import storing
+from kb import reembedding, spaces, storing
 from kb.ingestion import lanes, publishing
+from kb.models import Collection
 from kb.reading.failures import Reason
 
 log = logging.getLogger(__name__)
@@ -30,17 +31,27 @@ def embed_while(go_on: Callable[[], bool]) -> None:
 
 def embed_next() -> bool:
     """Claim one unit of waiting chunks across all documents, encode them and publish what is complete. False when
-    nothing was due in the space this process serves."""
-    try:
-        server = serving.server()
-    except EncoderUnavailable as error:
-        log.warning("Nothing is embedded: %s", error)
-        return False
+    nothing was due in the spaces this process serves, nor is in re-embeddings into them."""
+    servers = {server.space_id: server for server in serving.servers(spaces.wanted())}
     token = uuid.uuid4()
     with _claiming:
-        work = storing.claim_work(server.space_id, token, server.encoder.unit_tokens)
-    if not work:
-        return False
+        server, work = _claim(servers, token)
+    return _embed_claimed(server, work, token) if server else reembedding.feed(servers.keys())
+
+
+def _claim(
+    servers: Mapping[uuid.UUID, serving.Server], token: uuid.UUID
+) -> tuple[serving.Server | None, list[storing.Work]]:
+    """The next unit, and who encodes it; nobody when nothing is due."""
+    for space_id in storing.spaces_in_turn(list(servers)):
+        server = servers[space_id]
+        work = storing.claim_work(space_id, token, server.encoder.unit_tokens)
+        if work:
+            return server, work
+    return None, []
+
+
+def _embed_claimed(server: serving.Server, work: Sequence[storing.Work], token: uuid.UUID) -> bool:
     try:
         with lanes.kept(token):
             _embed(server, work, token)
@@ -72,9 +83,18 @@ def _embed_alone(server: serving.Server, one: storing.Work, token: uuid.UUID) ->
         embedding = server.encode_passages([one.text])
     except EncoderError as error:
         reason = Reason.ENCODER_OUT_OF_MEMORY if isinstance(error, EncoderOutOfMemory) else Reason.ENCODER_FAILED
-        publishing.fail(one.revision_id, reason, str(error))
+        _give_up(server.space_id, one, token, reason, str(error))
         return
     write(server.space_id, token, [one], embedding)
+
+
+def _give_up(space_id: uuid.UUID, one: storing.Work, token: uuid.UUID, reason: Reason, detail: str) -> None:
+    """A text that cannot be encoded fails its revision; in a space nobody searches yet, the re-embedding into it."""
+    if Collection.objects.filter(pk=one.collection_id, active_space=space_id).exists():
+        publishing.fail(one.revision_id, reason, detail)
+    else:
+        storing.discard(one, token)
+        reembedding.stop_at(one.collection_id, space_id, detail)
 
 
 def write(space_id: uuid.UUID, token: uuid.UUID, work: Sequence[storing.Work], embeddings: Embeddings) -> None:

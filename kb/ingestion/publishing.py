@@ -4,10 +4,10 @@ import logging
 import uuid
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.db.models.functions import Now
 
-from kb import storing
+from kb import reembedding, storing
 from kb.models import Collection, Document, Revision, State
 from kb.reading.failures import Reason
 
@@ -15,7 +15,8 @@ log = logging.getLogger(__name__)
 
 
 def publish(revision_id: uuid.UUID) -> bool:
-    """Make a revision live when each of its chunks has a sound embedding of the active space; else do nothing.
+    """Make a revision live when each of its chunks has a sound embedding of the active space, and while a switch is
+    under way of the other one too; else do nothing.
 
     One transaction: the new revision is found from its commit on, and the one before is not. A revision older than
     the live one becomes ready without taking its place.
@@ -27,13 +28,15 @@ def publish(revision_id: uuid.UUID) -> bool:
         document = Document.objects.select_for_update().filter(revisions=revision_id).first()
         if collection is None or document is None:
             return False
-        revision = Revision.objects.select_for_update().filter(pk=revision_id, state=State.EMBEDDING).first()
-        if revision is None or not storing.is_complete(revision, collection.active_space_id):
+        # Both at once, in the order in which embeddings are written: by id.
+        held_revisions = {r.pk: r for r in _with_live(document, revision_id).select_for_update().order_by("pk")}
+        revision = held_revisions.get(revision_id)
+        if revision is None or revision.state != State.EMBEDDING or not _is_complete(revision, collection):
             return False
         Revision.objects.filter(pk=revision_id).update(
             state=State.READY, published_at=Now(), progress_done=F("progress_total")
         )
-        live = document.live_revision
+        live = next((r for r in held_revisions.values() if r.pk == document.live_revision_id), None)
         if live is not None and live.number > revision.number:
             storing.forget_embeddings(revision_id)
             return True
@@ -44,6 +47,14 @@ def publish(revision_id: uuid.UUID) -> bool:
         Collection.objects.filter(pk=collection.pk).update(means_due=True)
     log.info("Published %s: revision %s of document %s.", revision.filename, revision.number, document.pk)
     return True
+
+
+def _with_live(document: Document, revision_id: uuid.UUID) -> QuerySet[Revision]:
+    return Revision.objects.filter(pk__in=[revision_id, document.live_revision_id or revision_id])
+
+
+def _is_complete(revision: Revision, collection: Collection) -> bool:
+    return all(storing.is_complete(revision, space_id) for space_id in reembedding.spaces_needed(collection))
 
 
 def fail(revision_id: uuid.UUID, reason: Reason, detail: str) -> None:

@@ -17,6 +17,7 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from embeddings import spaces
+from embeddings.models import Space
 from kb import bell, chunking, storing
 from kb.chunking import Passage
 from kb.ingestion import publishing
@@ -165,10 +166,18 @@ def _finish(lease: _Lease, items: Sequence[Item]) -> None:
 
 def split(reading: Reading, collection: Collection) -> list[Passage]:
     """The passages of a document with the settings of its collection."""
-    # What the encoder does not read it cannot find again: no passage is larger than its window.
-    maximum = min(collection.chunk_maximum, collection.active_space.max_tokens)
+    # What the encoder does not read it cannot find again: no passage is larger than its window, nor than that of the
+    # encoder which the collection may be searched with tomorrow.
+    windows = Space.objects.filter(pk__in=collection.space_ids).values_list("max_tokens", flat=True)
+    maximum = min(collection.chunk_maximum, *windows)
     target = min(collection.chunk_target, maximum)
-    cut = chunking.split(reading, spaces.tokenizer(), target=target, maximum=maximum, overlap=collection.chunk_overlap)
+    cut = chunking.split(
+        reading,
+        spaces.tokenizer_of(collection.active_space),
+        target=target,
+        maximum=maximum,
+        overlap=collection.chunk_overlap,
+    )
     return chunking.settle_languages(cut)
 
 

@@ -4,7 +4,9 @@ from django.db import transaction
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
-from kb import bell, storing
+from embeddings import registry
+from embeddings.models import Registration
+from kb import bell, reembedding, storing
 from kb.ingestion import publishing
 from kb.models import Collection, EmbeddingWork, LanguageMean, Revision, State
 from kb.models.revision import ATTEMPTS
@@ -16,10 +18,14 @@ def sweep() -> None:
     attempts; ring the workers. Safe at any time, in any number."""
     _fail_exhausted()
     bell.ring_for_each(Revision.objects.due_for_reading().count())
-    if EmbeddingWork.objects.filter(next_attempt_at__lte=Now()).exists():
+    waiting = Registration.objects.filter(state=Registration.State.WAITING)
+    if EmbeddingWork.objects.filter(next_attempt_at__lte=Now()).exists() or waiting.exists():
         bell.ring("embed")
     for revision_id in storing.complete_but_unpublished():
-        publishing.publish(revision_id)
+        if not publishing.publish(revision_id):
+            storing.queue(Revision.objects.get(pk=revision_id))
+    registry.give_up_spent()
+    reembedding.sweep()
     for collection in Collection.objects.filter(means_due=True):
         refresh_means(collection)
 

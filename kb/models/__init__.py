@@ -6,6 +6,7 @@ from kb.models.collection import Collection, Domain
 from kb.models.document import Document
 from kb.models.embedding import Embedding, EmbeddingWork, LanguageMean
 from kb.models.part import ReadingPart
+from kb.models.reembedding import Reembedding, Stage
 from kb.models.revision import Revision, State
 
 __all__ = [
@@ -19,9 +20,11 @@ __all__ = [
     "LanguageMean",
     "Membership",
     "ReadingPart",
+    "Reembedding",
     "Revision",
     "RevisionText",
     "Role",
+    "Stage",
     "State",
     "User",
 ]

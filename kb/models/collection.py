@@ -4,6 +4,7 @@ import uuid
 from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser
+from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import IntegrityError, models, transaction
 from django.db.models import Count, Q
@@ -11,11 +12,21 @@ from django.urls import reverse
 from django.utils.text import slugify
 from django.utils.translation import gettext_lazy as _
 
+from embeddings import instructions
 from embeddings.models import Space
 from kb.models.access import Membership, Role, User
 from kb.reading.options import Options
 
 _SLUG_ATTEMPTS = 10
+
+
+def check_instruction(own: str) -> None:
+    """Raises ValidationError when these words cannot be an instruction."""
+    try:
+        instructions.check(own)
+    except instructions.BadInstruction as why:
+        raise ValidationError(str(why)) from why
+
 
 SMALLEST, LARGEST = 32, 8192
 """Tokens: no passage size is below or above."""
@@ -31,6 +42,7 @@ class Domain(models.TextChoices):
     ENGINEERING = "engineering", _("Engineering")
     CODE = "code", _("Code")
     SUPPORT = "support", _("Support")
+    CUSTOM = "custom", _("In your own words")
 
 
 class CollectionQuerySet(models.QuerySet["Collection"]):
@@ -81,6 +93,16 @@ class Collection(models.Model):
     description = models.TextField(_("description"), blank=True)
     owner = models.ForeignKey(User, models.PROTECT, related_name="collections", verbose_name=_("owner"))
     instruction_domain = models.CharField(_("domain"), max_length=20, choices=Domain, default=Domain.GENERAL)
+    own_instruction = models.CharField(
+        _("instruction"),
+        max_length=instructions.LONGEST,
+        blank=True,
+        validators=[check_instruction],
+        help_text=_(
+            "What a query looks for, in English, as “Given a question about ships, retrieve passages of logbooks that "
+            "answer it”. For the domain “In your own words”."
+        ),
+    )
     chunk_target = models.PositiveSmallIntegerField(
         _("passage size"), default=256, help_text=_("Tokens a passage should have.")
     )
@@ -104,7 +126,18 @@ class Collection(models.Model):
         _("read annotations"), default=False, help_text=_("Notes and form fields of PDF files are read too.")
     )
     active_space = models.ForeignKey(Space, models.PROTECT, related_name="active_in", verbose_name=_("active space"))
-    building_space = models.ForeignKey(Space, models.PROTECT, null=True, blank=True, related_name="building_in")
+    building_space = models.ForeignKey(
+        Space, models.PROTECT, null=True, blank=True, related_name="building_in", verbose_name=_("space being built")
+    )
+    previous_space = models.ForeignKey(
+        Space,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="previous_in",
+        verbose_name=_("space before"),
+        help_text=_("Kept up to date until it is dropped, for the way back."),
+    )
     means_due = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -132,6 +165,15 @@ class Collection(models.Model):
                 condition=Q(building_space__isnull=True) | ~Q(building_space=models.F("active_space")),
                 name="collection_builds_another_space",
             ),
+            models.CheckConstraint(
+                condition=Q(previous_space__isnull=True)
+                | Q(building_space__isnull=True) & ~Q(previous_space=models.F("active_space")),
+                name="collection_keeps_another_space",
+            ),
+            models.CheckConstraint(
+                condition=~Q(instruction_domain="custom") | ~Q(own_instruction=""),
+                name="collection_own_instruction_said",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -143,6 +185,7 @@ class Collection(models.Model):
         "description",
         "owner",
         "instruction_domain",
+        "own_instruction",
         "chunk_target",
         "chunk_maximum",
         "chunk_overlap",
@@ -161,6 +204,17 @@ class Collection(models.Model):
 
     def get_absolute_url(self) -> str:
         return reverse("collection", args=[self.slug])
+
+    @property
+    def space_ids(self) -> set[uuid.UUID]:
+        """The spaces its passages are embedded into: the active one, and the one being built or kept for the way
+        back."""
+        return {one for one in (self.active_space_id, self.building_space_id, self.previous_space_id) if one}
+
+    @property
+    def instruction(self) -> str:
+        """What encoders that take an instruction are told its queries look for."""
+        return instructions.instruction_for(self.instruction_domain, self.own_instruction)
 
     @property
     def reading_options(self) -> Options:

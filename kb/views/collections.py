@@ -19,7 +19,7 @@ from kb import ingestion, previews, sentences
 from kb.forms import CollectionForm, DocumentFilter, MemberForm, PreviewForm, SettingsForm
 from kb.models import Collection, Document
 from kb.reading.failures import Unreadable
-from kb.views import access, returning
+from kb.views import access, reembedding, returning
 
 PAGE_SIZE = 50
 
@@ -156,6 +156,7 @@ def render_settings(
         "document_count": collection.documents.count(),
         "documents": documents.values_list("pk", "title")[:TRIED_OUT],
         "chosen": request.POST.get("document", ""),
+        **reembedding.shown(collection),
     }
     return render(request, "collections/settings.html", context)
 

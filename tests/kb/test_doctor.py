@@ -6,7 +6,10 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 
-from kb.models import Chunk, Collection
+from embeddings import spaces
+from embeddings.models import Space
+from kb import reembedding
+from kb.models import Chunk, Collection, Embedding
 
 pytestmark = pytest.mark.django_db
 
@@ -51,3 +54,32 @@ def test_a_chunk_that_is_not_the_text_at_its_place(upload, work, change):
     chunk = Chunk.objects.order_by("-ordinal")[0]
     Chunk.objects.filter(pk=chunk.pk).update(**change)
     assert f"places: chunk {chunk.pk} of revision {chunk.revision_id} is not the text at its place.\n" in examine()
+
+
+class TestSpaces:
+    @pytest.fixture
+    def other(self):
+        return spaces.keep(spaces.of("hashing", spaces.describe("hashing", dimensions=128)))
+
+    def test_embeddings_of_a_space_that_is_not_the_collections(self, upload, work, collection, other):
+        upload("tides.md", "# Tides\n\nThe tide turns.")
+        work()
+        Embedding.objects.update(space=other)
+        told = examine()
+        assert f"spaces: 1 embeddings of “{collection.name}” are in space {other.name}" in told
+        assert "has no sound embedding in the active space" in told
+        assert f"is not of the size of space {other.name}" in told
+
+    def test_a_collection_that_is_not_where_its_re_embedding_says(self, collection, other, alice):
+        reembedding.start(collection, other, user=alice)
+        assert "All is well" in examine()
+        Collection.objects.update(building_space=None)
+        assert f"second space: the re-embedding of “{collection.name}” is building" in examine()
+
+    def test_an_index_that_is_gone(self, space):
+        Space.objects.update(indexed="halfvec")
+        assert f"indexes: the index of space {space.name} is gone or not whole." in examine()
+
+    def test_a_space_that_nobody_serves(self, collection, other, alice):
+        reembedding.start(collection, other, user=alice)
+        assert f"No process serves the encoder of {other.name}" in examine().replace(f"{collection.active_space}, ", "")

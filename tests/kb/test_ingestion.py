@@ -7,7 +7,7 @@ import pytest
 from django.contrib.postgres.search import SearchQuery
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from embeddings import serving
@@ -300,14 +300,6 @@ def test_the_database_refuses_what_cannot_be(upload, columns):
     document = upload("tides.md", TIDES)
     with pytest.raises(IntegrityError), transaction.atomic():
         Revision.objects.filter(document=document).update(**columns)
-
-
-def test_the_index_of_the_space_is_partial_and_at_its_size(space):
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = %s", [f"embedding_hnsw_{space.pk.hex}"])
-        (definition,) = cursor.fetchone()
-    assert f"halfvec({space.dimensions})" in definition
-    assert str(space.pk) in definition
 
 
 def test_a_form_that_was_open_does_not_undo_a_publish(upload, work):

@@ -29,8 +29,9 @@ MANY = "".join(f"# Chapter {n}\n\n" + f"The tide of day {n} turned twice. " * 9 
 
 def forget() -> None:
     """What a process keeps of its settings as long as it runs."""
-    for kept in (spaces.description, spaces.tokenizer, spaces.direct, spaces._endpoint, serving._server):
+    for kept in (spaces.description, spaces.tokenizer, spaces.direct, spaces._endpoint):
         kept.cache_clear()
+    serving.servers([])
 
 
 @pytest.fixture(autouse=True)

@@ -108,7 +108,7 @@ class Command(BaseCommand):
 
 def _encode(options: dict[str, Any]) -> _Result:
     if not options["shape"]:
-        return encode.measure(spaces.folder(), count=options["count"], runs=options["rounds"])
+        return encode.measure(spaces.folder(settings.EMBEDDING_MODEL), count=options["count"], runs=options["rounds"])
     own = bundled.build(settings.DATA_DIR / "models" / "multilingual-e5-small")
     with tempfile.TemporaryDirectory() as folder:
         built = shapes.build(options["shape"], Path(folder), bundled=own)

@@ -6,13 +6,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import redis
 from django.conf import settings
 from django.core.files.storage import default_storage
 from django.core.management.base import BaseCommand
 from django.db import connection
 from django.utils import timezone
 
-from kb import ingestion
+from embeddings import queries
+from kb import ingestion, spaces
 from kb.models import Collection, Revision
 from kb.reading import tesseract
 
@@ -27,6 +29,8 @@ class Command(BaseCommand):
         if options["repair"]:
             _repair()
         self.stdout.write(_recognition())
+        for line in _serving():
+            self.stdout.write(line)
         found = [(name, finding) for name, check in CHECKS.items() for finding in check()]
         for name, finding in found:
             self.stdout.write(f"{name}: {finding}")
@@ -44,6 +48,16 @@ def _recognition() -> str:
     missing = ", ".join(sorted(wanted - found.languages))
     there = ", ".join(sorted(wanted & found.languages)) or "no language that a collection names"
     return f"Scans are recognised in {there}." + (f" Tesseract has no data for {missing}." if missing else "")
+
+
+def _serving() -> Iterator[str]:
+    """Spaces for which nobody answers. Nothing is wrong with the data, and an encoder that starts answers soon."""
+    try:
+        away = [space.name for space in spaces.wanted() if not queries.is_answering(space.pk)]
+    except redis.RedisError:
+        return
+    if away:
+        yield f"No process serves the encoder of {', '.join(away)} now: there search goes by words alone."
 
 
 def _files() -> Iterator[str]:
@@ -127,6 +141,33 @@ CHECKS: dict[str, Callable[[], Iterator[str]]] = {
         """SELECT e.chunk_id, s.name FROM kb_embedding e JOIN embeddings_space s ON s.id = e.space_id
            WHERE vector_dims(e.embedding) <> s.dimensions""",
         "the embedding of chunk {0} is not of the size of space {1}.",
+    ),
+    "spaces": _by_sql(
+        # Those of a space that was given up go slice by slice: for an hour that is no fault.
+        """SELECT count(*), k.name, s.name FROM kb_embedding e JOIN kb_collection k ON k.id = e.collection_id
+           JOIN embeddings_space s ON s.id = e.space_id
+           WHERE s.id <> k.active_space_id AND s.id IS DISTINCT FROM k.building_space_id
+             AND s.id IS DISTINCT FROM k.previous_space_id
+             AND NOT EXISTS (SELECT FROM kb_reembedding x WHERE x.collection_id = k.id
+                             AND x.ended_at > now() - interval '1 hour')
+           GROUP BY 2, 3""",
+        "{0} embeddings of “{1}” are in space {2}, which is not one of its spaces.",
+    ),
+    "second space": _by_sql(
+        """SELECT k.name, x.state FROM kb_reembedding x JOIN kb_collection k ON k.id = x.collection_id
+           WHERE x.state NOT IN ('finished', 'cancelled')
+             AND (CASE WHEN x.state IN ('switched', 'returning') THEN (x.target_id, NULL::uuid, x.source_id)
+                  ELSE (x.source_id, x.target_id, NULL::uuid) END)
+               IS DISTINCT FROM (k.active_space_id, k.building_space_id, k.previous_space_id)""",
+        "the re-embedding of “{0}” is {1}, and the collection is in other spaces.",
+    ),
+    "indexes": _by_sql(
+        """SELECT s.name FROM embeddings_space s WHERE s.indexed <> '' AND NOT EXISTS (
+             SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
+             WHERE i.indrelid = 'kb_embedding'::regclass AND i.indisvalid AND c.relname =
+               CASE s.indexed WHEN 'binary' THEN 'embedding_bits_' ELSE 'embedding_hnsw_' END
+               || replace(s.id::text, '-', ''))""",
+        "the index of space {0} is gone or not whole.",
     ),
     "repeated ids": _by_sql(
         """SELECT e.chunk_id FROM kb_embedding e JOIN kb_chunk c ON c.id = e.chunk_id

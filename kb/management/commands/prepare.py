@@ -10,9 +10,8 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-import embeddings.spaces
+from embeddings import spaces
 from embeddings.encoder import EncoderError, EncoderUnavailable
-from kb import spaces
 from kb.models import AccessToken, User
 
 log = logging.getLogger(__name__)
@@ -61,8 +60,8 @@ def _prepare_space() -> None:
         raise CommandError(str(error)) from error
     except EncoderUnavailable as error:
         try:
-            embeddings.spaces.current()
-        except embeddings.spaces.NoSpace:
+            spaces.current()
+        except spaces.NoSpace:
             raise CommandError(str(error)) from error
         log.warning("Nothing is embedded until this is put right: %s", error)
 
