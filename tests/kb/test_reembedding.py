@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from embeddings import serving, spaces
 from embeddings.encoder import EncoderError
+from embeddings.hashing import HashingEncoder
 from embeddings.models import Space
 from kb import backlog, ingestion, reembedding, storing
 from kb.ingestion import embedding
@@ -93,7 +94,7 @@ class TestBuilding:
         assert embedded_in(other) == embedded_in(space)
 
     def test_uploads_go_before_it_and_into_both_spaces(self, moving, upload, monkeypatch, space, other):
-        monkeypatch.setattr(embedding, "UNIT_TOKENS", 5)
+        monkeypatch.setattr(HashingEncoder, "unit_tokens", 5)
         assert reembedding.feed([other.pk])
         fresh = upload("fresh.md", "# Fresh\n\nNews from the harbour.")
         ingestion.read_next()
