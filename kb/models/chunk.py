@@ -68,7 +68,8 @@ class Chunk(models.Model):
         verbose_name_plural = _("chunks")
         ordering = ["ordinal"]
         constraints = [
-            models.UniqueConstraint(fields=["revision", "ordinal"], name="chunk_ordinal_once"),
+            # With the language: which languages documents have passages in is counted without a look at the passages.
+            models.UniqueConstraint(fields=["revision", "ordinal"], include=["language"], name="chunk_ordinal_once"),
             models.CheckConstraint(condition=Q(start__lt=F("end")), name="chunk_range"),
             models.CheckConstraint(condition=Q(tokens__gt=0), name="chunk_has_tokens"),
         ]

@@ -1,0 +1,99 @@
+"use strict";
+// The search page. Without this script its form and links load the page again; with it hits are gone through with keys,
+// filters act as they are chosen, and citations are copied in place.
+const form = document.getElementById("ask");
+const box = document.getElementById("q");
+const failed = document.getElementById("no-answer");
+const citation = document.getElementById("citation-box");
+
+function typing(event) {
+  return event.target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [popover]");
+}
+
+// --- Keys ---
+
+function hits() {
+  return Array.from(document.querySelectorAll(".hit .open"));
+}
+
+function step(by) {
+  const links = hits();
+  const now = links.findIndex((link) => link.closest(".hit").contains(document.activeElement));
+  const next = links[now < 0 ? (by > 0 ? 0 : links.length - 1) : now + by];
+  if (!next) return;
+  next.focus({ preventScroll: true });
+  next.closest(".hit").scrollIntoView({ block: "nearest" });
+}
+
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+  if (event.target === box && event.key === "ArrowDown" && hits().length) {
+    event.preventDefault();
+    step(1);
+  }
+  if (typing(event)) return;
+  if (event.key === "j") step(1);
+  else if (event.key === "k") step(-1);
+});
+
+// --- Filters ---
+
+document.addEventListener("change", (event) => {
+  if (event.target.form === form && event.target.matches("[type=checkbox][name], [type=radio]")) form.requestSubmit();
+});
+
+// A day is typed number by number: it is whole when whoever types goes on.
+document.addEventListener("focusout", (event) => {
+  const day = event.target;
+  if (day.matches(".dates input") && day.value !== day.defaultValue) form.requestSubmit();
+});
+
+// --- A server that does not answer, a person who is no longer signed in ---
+
+document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
+  if (failed && detail.requestConfig.headers["HX-Target"] === "results") failed.hidden = !detail.failed;
+});
+
+document.body.addEventListener("htmx:beforeSwap", (event) => {
+  const answered = new URL(event.detail.xhr.responseURL, window.location.href).pathname;
+  if (answered === event.detail.pathInfo.finalRequestPath.split("?")[0]) return;
+  event.detail.shouldSwap = false;
+  window.location.reload();
+});
+
+// --- Citations ---
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("a.cite");
+  if (link && !event.ctrlKey && !event.metaKey && !event.shiftKey) showCitation(event, link);
+  const copy = event.target.closest("[data-copy]");
+  if (copy) copyFrom(document.getElementById(copy.dataset.copy));
+});
+
+function showCitation(event, link) {
+  event.preventDefault();
+  window.htmx.ajax("GET", link.href, { target: citation, select: "#citation", swap: "innerHTML" }).then(() => {
+    reveal();
+    citation.showPopover();
+  });
+}
+
+// Buttons that do nothing without this script are hidden until it is there.
+function reveal() {
+  for (const button of document.querySelectorAll("[data-copy], #citation-box [data-close]")) button.hidden = false;
+}
+
+// Where the clipboard is closed to pages (no https, or not allowed), what is to be copied is left selected.
+async function copyFrom(field) {
+  field.focus();
+  field.select();
+  const told = document.getElementById("copied");
+  try {
+    await window.navigator.clipboard.writeText(field.value);
+    told.textContent = told.dataset.done;
+  } catch {
+    told.textContent = document.execCommand("copy") ? told.dataset.done : told.dataset.byHand;
+  }
+}
+
+reveal();
