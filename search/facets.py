@@ -68,7 +68,8 @@ MODES = {
 
 def of(user: User | AnonymousUser, address: Address) -> list[Facet]:
     """Every filter that is worth showing, each counted in one statement under all the others."""
-    query = address.query()
+    # What is searched, not what is found: words have no part in it.
+    query = replace(address.query(), text="")
     counted = {
         "collection": _collections(user, replace(query, collections=())),
         "language": _languages(user, replace(query, languages=())),

@@ -36,6 +36,11 @@ document.addEventListener("keydown", (event) => {
   else if (event.key === "k") step(-1);
 });
 
+// A dialog begins in its field.
+document.addEventListener("toggle", (event) => {
+  if (event.newState === "open") event.target.querySelector("input[name=name]")?.select();
+}, { capture: true });
+
 // --- Filters ---
 
 document.addEventListener("change", (event) => {
@@ -50,16 +55,53 @@ document.addEventListener("focusout", (event) => {
 
 // --- A server that does not answer, a person who is no longer signed in ---
 
-document.body.addEventListener("htmx:afterRequest", ({ detail }) => {
-  if (failed && detail.requestConfig.headers["HX-Target"] === "results") failed.hidden = !detail.failed;
+for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
+  document.body.addEventListener(name, () => {
+    failed.hidden = false;
+  });
+}
+document.body.addEventListener("htmx:afterSwap", () => {
+  if (failed) failed.hidden = true;
 });
 
 document.body.addEventListener("htmx:beforeSwap", (event) => {
   const answered = new URL(event.detail.xhr.responseURL, window.location.href).pathname;
-  if (answered === event.detail.pathInfo.finalRequestPath.split("?")[0]) return;
+  if (answered === new URL(event.detail.pathInfo.finalRequestPath, window.location.href).pathname) return;
   event.detail.shouldSwap = false;
   window.location.reload();
 });
+
+// --- Back ---
+
+// Back to a search that another one took the place of loads it again; where one was there, its entry in the history
+// says, which the browser itself notes only of pages that were left.
+let left = 0;
+document.body.addEventListener("htmx:beforeSwap", () => {
+  left = window.scrollY;
+});
+document.body.addEventListener("htmx:beforeHistoryUpdate", () => {
+  window.history.replaceState({ ...window.history.state, left }, "");
+  window.history.scrollRestoration = "manual";
+});
+document.body.addEventListener("htmx:pushedIntoHistory", () => {
+  window.history.scrollRestoration = "auto";
+});
+// htmx would load it again too, but forget first where one was.
+window.addEventListener("popstate", (event) => {
+  if (!event.state?.htmx) return;
+  event.stopImmediatePropagation();
+  window.location.reload();
+});
+
+function comeBack() {
+  const { left: then, ...state } = window.history.state || {};
+  if (then === undefined) return;
+  window.history.replaceState(state, "");
+  window.scrollTo(0, then);
+  window.addEventListener("pagehide", () => {
+    window.history.scrollRestoration = "auto";
+  });
+}
 
 // --- Citations ---
 
@@ -96,4 +138,5 @@ async function copyFrom(field) {
   }
 }
 
+comeBack();
 reveal();
