@@ -11,10 +11,11 @@ EXPIRY_SECONDS = 300
 """A ring older than this is no news: the sweep has rung again since."""
 
 
-def ring(queue: str) -> None:
-    """Tell the workers of `read` or `embed` to look for work. Without a broker the next sweep does it."""
+def ring(queue: str, *, task: str = "") -> None:
+    """Tell the workers of `read` or `embed` to look for work, or for that of another task that they do. Without a
+    broker the next sweep does it."""
     try:
-        current_app.send_task(f"kb.tasks.{queue}", queue=queue, expires=EXPIRY_SECONDS)
+        current_app.send_task(task or f"kb.tasks.{queue}", queue=queue, expires=EXPIRY_SECONDS)
     except (OperationalError, OSError) as error:
         log.warning("Nobody could be rung for %s, the sweep will: %s", queue, error)
 

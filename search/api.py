@@ -13,7 +13,7 @@ from rest_framework.views import APIView
 
 from kb.models import Chunk
 from kb.throttling import Throttle
-from search import citations, retrieval
+from search import citations, log, retrieval
 from search.serializers import AnswerSerializer, PassageSerializer, QuerySerializer, answer_json, citation_json
 
 _LISTS = ("collections", "languages", "tags", "media_types")
@@ -45,9 +45,12 @@ class SearchView(APIView):
         asked = QuerySerializer(data=given)
         asked.is_valid(raise_exception=True)
         try:
-            return Response(answer_json(retrieval.search(request.user, asked.to_query())))
+            answer = retrieval.search(request.user, asked.to_query())
         except retrieval.BadQuery as error:
             raise serializers.ValidationError({"query": [str(error)]}) from error
+        response = Response(answer_json(answer))
+        log.after(response, request.user, answer)
+        return response
 
 
 class PassageView(APIView):

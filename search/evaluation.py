@@ -1,13 +1,14 @@
 """How good retrieval is: questions whose answers are known, and the field's measures of a ranking.
 
-Recall@k, reciprocal rank and nDCG@k are as in Manning, Raghavan and Schütze, "Introduction to Information Retrieval",
-chapter 8; here each question has at least one relevant document and relevance is yes or no.
+Recall@k, reciprocal rank, average precision and nDCG@k are as in Manning, Raghavan and Schütze, "Introduction to
+Information Retrieval", chapter 8, and as trec_eval computes them: the gain of an answer is its grade, each question has
+at least one answer.
 """
 
 import json
 import math
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -40,13 +41,13 @@ class Dataset:
 
 @dataclass(frozen=True)
 class Judged:
-    """One ranking: which language the question and the answer are in, and at which ranks (from 1) relevant documents
-    stand among the first ten. `relevant` is the number there are."""
+    """One ranking: which language the question and the answers are in, the grade of what stands at each rank (0 where
+    it is no answer), and the grades of all answers there are, the best first."""
 
     query_language: str
     document_language: str
-    ranks: tuple[int, ...]
-    relevant: int = 1
+    gains: tuple[int, ...]
+    ideal: tuple[int, ...]
 
 
 def load_xquad(folder: Path, languages: Sequence[str]) -> Dataset:
@@ -80,31 +81,44 @@ def one_language_each(paragraphs: Iterable[Paragraph], *, seed: int = 0) -> list
 
 
 def recall(judged: Judged, k: int) -> float:
-    """The share of relevant documents among the first k, of those that could be there."""
-    return sum(rank <= k for rank in judged.ranks) / min(k, judged.relevant)
+    """The share of the answers that stand among the first k."""
+    return sum(gain > 0 for gain in judged.gains[:k]) / len(judged.ideal)
 
 
 def reciprocal_rank(judged: Judged) -> float:
-    """One over the rank of the first relevant document; 0 when none is among the first ten."""
-    return 1 / min(judged.ranks) if judged.ranks else 0.0
+    """One over the rank of the first answer; 0 when there is none."""
+    return next((1 / rank for rank, gain in enumerate(judged.gains, start=1) if gain), 0.0)
+
+
+def average_precision(judged: Judged) -> float:
+    """The precision down to the rank of each answer, averaged over all answers; one that is not found counts 0."""
+    ranks = [rank for rank, gain in enumerate(judged.gains, start=1) if gain]
+    return sum(found / rank for found, rank in enumerate(ranks, start=1)) / len(judged.ideal)
 
 
 def ndcg(judged: Judged, k: int = 10) -> float:
-    """Normalised discounted cumulative gain with binary relevance."""
-    ideal = sum(1 / math.log2(1 + rank) for rank in range(1, min(k, judged.relevant) + 1))
-    return sum(1 / math.log2(1 + rank) for rank in judged.ranks if rank <= k) / ideal
+    """Normalised discounted cumulative gain (Järvelin and Kekäläinen, TOIS 20(4), 2002)."""
+    return _discounted(judged.gains[:k]) / _discounted(judged.ideal[:k])
+
+
+def _discounted(gains: Sequence[int]) -> float:
+    return sum(gain / math.log2(1 + rank) for rank, gain in enumerate(gains, start=1))
+
+
+MEASURES: dict[str, Callable[[Judged], float]] = {
+    "recall@1": lambda judged: recall(judged, 1),
+    "recall@5": lambda judged: recall(judged, 5),
+    "recall@10": lambda judged: recall(judged, 10),
+    "ndcg@10": ndcg,
+    "mrr": reciprocal_rank,
+    "map": average_precision,
+}
 
 
 def summary(judged: Sequence[Judged]) -> dict[str, float]:
-    """The means of all measures."""
-    return {
-        "queries": len(judged),
-        "recall@1": round(fmean(recall(one, 1) for one in judged), 4),
-        "recall@5": round(fmean(recall(one, 5) for one in judged), 4),
-        "recall@10": round(fmean(recall(one, 10) for one in judged), 4),
-        "ndcg@10": round(fmean(ndcg(one) for one in judged), 4),
-        "mrr": round(fmean(reciprocal_rank(one) for one in judged), 4),
-    }
+    """The number of rankings and the means of all measures."""
+    means = {name: round(fmean(map(measure, judged)), 4) for name, measure in MEASURES.items()}
+    return {"queries": len(judged), **means}
 
 
 def by_pair(judged: Sequence[Judged]) -> dict[str, dict[str, float]]:

@@ -43,8 +43,9 @@ class BadQuery(ValueError):
     """The query cannot be searched for; the message says why."""
 
 
-def search(user: User | AnonymousUser, query: Query) -> Answer:
-    """The passages this person may see that answer the query, best first.
+def search(user: User | AnonymousUser, query: Query, *, space_id: UUID | None = None) -> Answer:
+    """The passages this person may see that answer the query, best first. With `space_id` meaning is asked for in that
+    space alone, whichever the collections are served from.
 
     Asks for meaning and for words, or one of them (`query.mode`). When the encoder is away the words alone decide,
     and the answer says so. Raises BadQuery when there is nothing to look for.
@@ -57,7 +58,7 @@ def search(user: User | AnonymousUser, query: Query) -> Answer:
     if where is None:
         return Answer(query, [], query.mode, "", has_more=False)
     with clock.time("encode"):
-        encoded, degraded = _encode(user, query)
+        encoded, degraded = _encode(user, query, space_id)
     with clock.time("retrieve"):
         found = _retrieve(where, query, encoded)
     with clock.time("rank"):
@@ -102,12 +103,14 @@ class _Encoded:
     means: centring.Means | None
 
 
-def _encode(user: User | AnonymousUser, query: Query) -> tuple[list[_Encoded], str]:
-    """The query in each space that the collections in scope are in, and why one is missing, if one is."""
+def _encode(user: User | AnonymousUser, query: Query, space_id: UUID | None) -> tuple[list[_Encoded], str]:
+    """The query in each space that the collections in scope are in, or in the one asked for; and why one is missing, if
+    one is."""
     if query.mode == "lexical":
         return [], ""
     inside = scope.collections(user, query)
-    domains = dict(inside.order_by().values_list("active_space", "instruction_domain"))
+    served = inside.order_by().values_list("active_space", "instruction_domain")
+    domains = {space_id or active: domain for active, domain in served}
     encoded: list[_Encoded] = []
     degraded = ""
     for space in Space.objects.filter(pk__in=domains):

@@ -31,7 +31,7 @@ def collections(user: User | AnonymousUser, query: Query) -> QuerySet[Collection
     visible = Collection.objects.visible_to(user)
     if not query.collections:
         return visible
-    ids = [name for name in query.collections if _is_uuid(name)]
+    ids = [name for name in query.collections if is_uuid(name)]
     return visible.filter(Q(pk__in=ids) | Q(slug__in=query.collections))
 
 
@@ -60,7 +60,8 @@ def _filters(query: Query) -> list[tuple[str, Any]]:
     return [(condition, value) for condition, value in asked if value]
 
 
-def _is_uuid(name: str) -> bool:
+def is_uuid(name: str) -> bool:
+    """Whether a name is an id."""
     try:
         uuid.UUID(name)
     except ValueError:

@@ -16,7 +16,7 @@ from embeddings import queries
 from kb.models import Chunk, Collection, Document, Revision, User
 from kb.models.document import UNFINISHED
 from kb.views import access
-from search import addresses, citations, facets, quotations, retrieval, scope
+from search import addresses, citations, facets, golden, log, quotations, retrieval, scope
 from search.addresses import Address
 from search.hits import MODES, Answer
 from search.models import RecentSearch, SavedSearch
@@ -70,6 +70,7 @@ def _page(request: HttpRequest, address: Address) -> HttpResponse:
     context: dict[str, Any] = {
         "address": address,
         "answer": answer,
+        "verdicts": golden.verdicts(person, answer) if answer else None,
         "refusal": refusal,
         "pages": _pages(address, answer),
         "facets": offered,
@@ -84,7 +85,10 @@ def _page(request: HttpRequest, address: Address) -> HttpResponse:
     if not address.text:
         context["saved"] = SavedSearch.objects.filter(user=person)
         context["recent"] = [addresses.kept(one.asked) for one in RecentSearch.objects.of(person)[:RECENT]]
-    return render(request, "search/search.html", context)
+    response = render(request, "search/search.html", context)
+    if answer:
+        log.after(response, person, answer)
+    return response
 
 
 def _answer(person: User, address: Address) -> tuple[Answer | None, str]:

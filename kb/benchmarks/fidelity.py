@@ -3,6 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,12 +17,19 @@ from kb.chunking import Passage
 from kb.models import Collection
 from kb.reading import assembly, sandbox, sniffing
 from kb.reading.assembly import Reading
-from kb.reading.sections import SEPARATOR
 
 _SAMPLED = 200
-_LETTERS = 30
+_UNFOUND = 0.02
+"""So many of a passage's letters may be outside its boxes: captions and signs that we write otherwise."""
+
+_MARGIN = 1.0
+"""Points around a box: PDFium takes the letters whose middle is within."""
+
 _EDGE = 0.09
 """The part of a page's height, at its top and bottom, where running heads and page numbers stand."""
+
+_BEYOND = 5_000.0
+"""Points. So far below its page goes a table that is too long for it."""
 
 _MANY = 5
 _NOT_A_WORD = regex.compile(r"[\W_]+")
@@ -57,7 +65,7 @@ class Result:
         yield (
             f"  Of {self.chunks} chunks {self.with_furniture} hold a running head or page number; of {self.headings}"
             f" headings {self.paths_right} have the right path ({self.other_headings} are not in the HTML);"
-            f" of {self.sampled} chunks {self.pages_right} name the right pages."
+            f" of {self.sampled} chunks {self.pages_right} have their letters in their boxes, on the pages they name."
         )
 
 
@@ -111,17 +119,16 @@ class Bare:
     """The document as PDFium gives it, page by page."""
 
     def __init__(self, pdf: Path) -> None:
-        document = pypdfium2.PdfDocument(pdf)
+        self._document = pypdfium2.PdfDocument(pdf)
         self._pages: list[str] = []
         self._edges: list[set[str]] = []
-        for page in document:
+        for page in self._document:
             text = page.get_textpage()
             # PDFium's sign for a hyphen at the end of a line
             self._pages.append(text.get_text_range().replace("\x02", "").replace("\ufffe", ""))
             self._edges.append(_at_the_edge(text, page.get_height()))
             text.close()
             page.close()
-        document.close()
         self._shapes = Counter(shape for edge in self._edges for shape in set(map(_shape, edge)))
 
     @cached_property
@@ -137,13 +144,27 @@ class Bare:
         return sorted(line for line in lines - _headings(passage, reading) if self._shapes[_shape(line)] >= _MANY)
 
     def is_placed(self, passage: Passage) -> bool:
-        """Whether its first letters stand on the first page that it names, and its last on one of them: a note at the
-        foot of a page comes after the paragraph that goes on on the next."""
+        """Whether PDFium finds the passage's letters within its boxes, some on each page that it names. Words beyond
+        the edge of a page have no box."""
         first, last = passage.anchor["pages"]
-        sections = passage.text.split(SEPARATOR)
-        begin, end = _letters(sections[0])[:_LETTERS], _letters(sections[-1])[-_LETTERS:]
-        pages = [_letters(page) for page in self._pages[first - 1 : last]]
-        return begin in pages[0] and any(end in page for page in pages)
+        boxes: dict[int, list[Sequence[float]]] = {page: [] for page in range(first, last + 1)}
+        for one in passage.anchor["boxes"]:
+            boxes.setdefault(one["page"], []).append(one["box"])
+        found = {page: Counter(_letters(self._within(page, within))) for page, within in boxes.items()}
+        missing = Counter(_letters(passage.text)) - sum(found.values(), Counter())
+        return (
+            len(boxes) == last - first + 1 and all(found.values()) and missing.total() <= _UNFOUND * len(passage.text)
+        )
+
+    def _within(self, page: int, boxes: Sequence[Sequence[float]]) -> str:
+        """The words in these boxes of a page, and those below its edge."""
+        with closing(self._document[page - 1]) as sheet, closing(sheet.get_textpage()) as text:
+            height = sheet.get_height()
+            words = [text.get_text_bounded(bottom=-_BEYOND, top=0)]
+            for left, top, right, bottom in boxes:
+                lower, upper = height - bottom - _MARGIN, height - top + _MARGIN
+                words.append(text.get_text_bounded(left - _MARGIN, lower, right + _MARGIN, upper))
+            return "".join(words)
 
 
 def _at_the_edge(text: pypdfium2.PdfTextPage, height: float) -> set[str]:

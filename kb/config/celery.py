@@ -8,4 +8,4 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "kb.config.settings")
 
 app = Celery("concordance")
 app.config_from_object("django.conf:settings", namespace="CELERY")
-app.autodiscover_tasks(["kb"])
+app.autodiscover_tasks(["kb", "search"])

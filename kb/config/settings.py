@@ -63,6 +63,8 @@ FILE_UPLOAD_HANDLERS = ["kb.uploads.LimitedFileUploadHandler"]
 UPLOAD_LIMIT = environment.integer(env, "KB_UPLOAD_LIMIT_MB", 200, least=1, most=4096) * 1024 * 1024
 DISK_RESERVE = environment.integer(env, "KB_DISK_RESERVE_MB", 2048, least=0, most=1_000_000) * 1024 * 1024
 LEASE_SECONDS = environment.integer(env, "KB_LEASE_SECONDS", 60, least=2, most=600)
+SEARCH_LOG_DAYS = environment.integer(env, "KB_SEARCH_LOG_DAYS", 90, least=1, most=3650)
+SEARCH_LOG_TEXT = environment.boolean(env, "KB_SEARCH_LOG_TEXT", default=False)
 STORAGES = {
     "default": {"BACKEND": "kb.uploads.DurableStorage"},
     "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
@@ -239,8 +241,13 @@ CELERY_TASK_ROUTES = {
     "kb.tasks.read": {"queue": "read"},
     "kb.tasks.embed": {"queue": "embed"},
     "kb.tasks.sweep": {"queue": "sweep"},
+    "search.tasks.evaluate": {"queue": "read"},
+    "search.tasks.sweep": {"queue": "sweep"},
 }
-CELERY_BEAT_SCHEDULE = {"sweep": {"task": "kb.tasks.sweep", "schedule": 15, "options": {"expires": 15}}}
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {"task": "kb.tasks.sweep", "schedule": 15, "options": {"expires": 15}},
+    "sweep of searches": {"task": "search.tasks.sweep", "schedule": 60, "options": {"expires": 60}},
+}
 
 # --- Log ---
 

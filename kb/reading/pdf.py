@@ -4,14 +4,14 @@ The steps, each a module: `pdf_lines` measures the lines of a page, `pdf_furnitu
 page, `pdf_outline` and `pdf_headings` find the headings, `pdf_blocks` and `pdf_tables` tell what the lines make,
 `pdf_flow` puts together what page breaks cut, `pdf_text` makes sections of it.
 
-PDFium alone reads the file, outline and metadata included: a second parser would see other objects than the first where
-a file is damaged or hostile, and pypdf takes as long for an outline as PDFium for the whole text. pypdf is asked why
-when PDFium does not open a file.
+PDFium reads the pages. What the file says of itself, its outline included, and why it stays closed, pypdf says: see
+`pdf_catalog`.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
+from typing import TYPE_CHECKING
 
 import pypdfium2
 import pypdfium2.raw as pdfium
@@ -29,6 +29,9 @@ from kb.reading.pdf_headings import Sizes
 from kb.reading.pdf_lines import Line, Sheet
 from kb.reading.pdf_text import Compounds
 from kb.reading.sections import About, Checkpoint, Item, Page, Progress, Section, Warned
+
+if TYPE_CHECKING:
+    from kb.reading.pdf_catalog import Catalog
 
 VERSION = "2"
 PAGE_LIMIT = 5_000
@@ -60,9 +63,12 @@ def read(path: Path, options: Options, scans: Scans | None = None, begin: Checkp
         raise Unreadable(
             Reason.TOO_MANY_PAGES, f"This PDF has {total:,} pages; the limit is {PAGE_LIMIT:,}. Split it into parts."
         )
+    from kb.reading import pdf_catalog  # brings pypdf: a page is drawn without
+
+    catalog = pdf_catalog.read(path, document)
     if begin is None:
-        yield _about(document)
-    yield from _Reading(document, options, scans or Scans(), begin or Checkpoint(1)).items()
+        yield _about(catalog)
+    yield from _Reading(document, catalog, options, scans or Scans(), begin or Checkpoint(1)).items()
 
 
 def open_document(path: Path) -> pypdfium2.PdfDocument:
@@ -77,38 +83,27 @@ def open_document(path: Path) -> pypdfium2.PdfDocument:
 
 
 def _refused(path: Path, error: pypdfium2.PdfiumError) -> Unreadable:
-    if error.err_code in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
-        return _encrypted()
-    return _diagnosed(path) or Unreadable(
+    from kb.reading import pdf_catalog  # see above
+
+    reason = pdf_catalog.why_closed(path)
+    if reason == Reason.NO_TEXT:
+        return _no_pages()
+    if reason == Reason.ENCRYPTED or error.err_code in (pdfium.FPDF_ERR_PASSWORD, pdfium.FPDF_ERR_SECURITY):
+        return Unreadable(Reason.ENCRYPTED, "This PDF is protected by a password. Save it without one.")
+    return Unreadable(
         Reason.MALFORMED, "This PDF cannot be opened: it is damaged. Save or print it to PDF again and upload that."
     )
-
-
-def _diagnosed(path: Path) -> Unreadable | None:
-    """What pypdf, which forgives more, finds wrong with a file that PDFium does not open; None when it is damaged."""
-    import pypdf  # half as long to load as PDFium, all its modules and ours together, and seldom asked
-
-    try:
-        reader = pypdf.PdfReader(path)
-        if reader.is_encrypted:
-            return _encrypted()
-        return None if len(reader.pages) else _no_pages()
-    except Exception:  # on damaged files it raises whatever the damage leads to
-        return None
-
-
-def _encrypted() -> Unreadable:
-    return Unreadable(Reason.ENCRYPTED, "This PDF is protected by a password. Save it without one.")
 
 
 def _no_pages() -> Unreadable:
     return Unreadable(Reason.NO_TEXT, "This PDF has no pages.")
 
 
-def _about(document: pypdfium2.PdfDocument) -> About:
-    said = {key: text.one_line(value) for key, value in document.get_metadata_dict(skip_empty=True).items()}
-    metadata = {key.lower(): said[key] for key in ("Author", "Subject", "Keywords", "Producer") if said.get(key)}
-    return About("pdf", VERSION, "page", title=said.get("Title", ""), metadata=metadata)
+def _about(catalog: "Catalog") -> About:
+    said = {key: text.one_line(value) for key, value in catalog.information.items()}
+    title = said.pop("Title")
+    metadata = {key.lower(): value for key, value in said.items() if value}
+    return About("pdf", VERSION, "page", title=title, metadata=metadata)
 
 
 class _Reading:
@@ -118,7 +113,14 @@ class _Reading:
     the last page. What begins on other pages is left to the parts that they are of.
     """
 
-    def __init__(self, document: pypdfium2.PdfDocument, options: Options, scans: Scans, begin: Checkpoint) -> None:
+    def __init__(
+        self,
+        document: pypdfium2.PdfDocument,
+        catalog: "Catalog",
+        options: Options,
+        scans: Scans,
+        begin: Checkpoint,
+    ) -> None:
         self._document = document
         self._options = options
         self._scans = scans
@@ -127,7 +129,7 @@ class _Reading:
         self._last = min(begin.page + PART - 1, self._total)
         self._scanned_before = len(scans.outcomes)
         self._begun = monotonic()
-        self._outline = pdf_outline.entries(document)
+        self._outline = dict(catalog.outline)
         self._is_outlined = sum(map(len, self._outline.values())) * _PAGES_A_HEADING >= self._total
         self._window = Window()
         self._sizes = Sizes()

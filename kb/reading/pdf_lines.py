@@ -63,7 +63,11 @@ _BULLETS = str.maketrans({"\uf0b7": "•", "\uf0a7": "▪", "\uf0d8": "➢", "\u
 
 _SAMPLE = 60
 _SAMPLE_LEAST = 20
-_MEANINGLESS = frozenset(map(chr, (*range(0xE000, 0xF900), 0xFFFD, *range(0x80, 0xA0))))
+_MISORDERED = range(0x2000, 0x7F00, 0x100)
+"""ASCII with its two bytes in the wrong order, as some writers put it in a font's table of characters. Of Chinese text
+one character in hundreds looks so."""
+
+_MEANINGLESS = frozenset(map(chr, (*range(0xE000, 0xF900), 0xFFFD, *range(0x80, 0xA0), *_MISORDERED)))
 
 _BOLD = regex.compile(rb"bold|black|heavy|semibold|demi|-bd|cmbx|sfbx", regex.IGNORECASE)
 _MONOSPACED = regex.compile(rb"mono|courier|consol|menlo|typewriter|cmtt|sftt|fixed|terminal", regex.IGNORECASE)

@@ -1,20 +1,14 @@
 """The outline of a PDF, and where on a page each of its headings stands."""
 
 import unicodedata
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import pypdfium2
-import pypdfium2.raw as pdfium
 import regex
 
-from kb.reading import text
 from kb.reading.pdf_lines import Line, displayed
-
-_ENTRIES = 20_000
-"""More headings than any book has; an outline may be made to go on for ever."""
 
 _NUMBER_LENGTH = 24
 """Characters that may stand on the page before the title that the outline gives: "Chapter 12. ", "1.2.3 "."""
@@ -23,19 +17,12 @@ _HEADING_LINES = 3
 _ABOVE = 4.0
 """A heading may begin this much above where the outline points, in points."""
 
-# Where in a destination's numbers the top stands, by its kind (ISO 32000-1, table 151).
-_TOPS = {
-    pdfium.PDFDEST_VIEW_XYZ: 1,
-    pdfium.PDFDEST_VIEW_FITH: 0,
-    pdfium.PDFDEST_VIEW_FITBH: 0,
-    pdfium.PDFDEST_VIEW_FITR: 3,
-}
 _NOT_A_WORD = regex.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A heading as the outline names it, where on its page it stands: None where it points to the whole page."""
+    """A heading as the outline names it, and its top on the page: None where the outline points to the whole page."""
 
     level: int
     title: str
@@ -51,30 +38,9 @@ class Place:
     count: int
 
 
-def entries(document: pypdfium2.PdfDocument) -> dict[int, list[Entry]]:
-    """The outline's headings by page, counted from 1; their tops are in the page's own space."""
-    found: dict[int, list[Entry]] = defaultdict(list)
-    for number, bookmark in enumerate(document.get_toc()):
-        if number >= _ENTRIES:
-            break
-        destination = bookmark.get_dest()
-        page = destination.get_index() if destination else None
-        title = text.one_line(bookmark.get_title())
-        if page is not None and page >= 0 and title:
-            found[page + 1].append(Entry(bookmark.level, title, _top(destination)))
-    return found
-
-
-def _top(destination: pypdfium2.PdfDest) -> float | None:
-    kind, numbers = destination.get_view()
-    at = _TOPS.get(kind)
-    if at is None or at >= len(numbers) or numbers[at] == 0:
-        return None
-    return float(numbers[at])
-
-
 def on_page(page: pypdfium2.PdfPage, entries: Sequence[Entry]) -> list[Entry]:
-    """The same headings, their tops counted from the top of the page as displayed."""
+    """Headings with tops in the page's own space, as `pdf_catalog` has them: the same, counted from the top of the page
+    as displayed."""
     place = displayed(page)
     left = page.get_bbox()[0]
     return [entry if entry.top is None else replace(entry, top=place(left, entry.top)[1]) for entry in entries]

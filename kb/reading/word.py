@@ -40,10 +40,10 @@ def read(file: Path) -> Iterator[Item]:
     """The sections of a Word file. Its marks count paragraphs as they are shown, empty ones included; a table counts
     one for each row. A note or text box stands behind the paragraph it belongs to and has its mark."""
     archive.check(file)
-    with Package(file) as package:
-        body = package.body()
-        yield _about(package)
-        yield from _Walk(package).sections(body)
+    package = Package(file)
+    body = package.body()
+    yield _about(package)
+    yield from _Walk(package).sections(body)
 
 
 def _about(package: Package) -> About:

@@ -1,6 +1,7 @@
 """The benchmarks run and print what they measure; how fast it was is nobody's to assert."""
 
 import json
+from collections.abc import Sequence
 from io import StringIO
 from pathlib import Path
 
@@ -74,22 +75,43 @@ def test_fidelity_finds_the_manual_in_its_pdf(space, pdf, tmp_path):
     assert "stands in the HTML alone" in bench("fidelity", pdf, tmp_path / "ch01.html", "--missing")
 
 
-def passage(*lines: str, pages: tuple[int, int]) -> Passage:
+def passage(*lines: str, pages: tuple[int, int], boxes: Sequence[int] = ()) -> Passage:
+    """With a box as large as the page on each of the pages `boxes`."""
     words = "\n\n".join(lines)
-    return Passage(0, len(words), words, (), "prose", 1, {"pages": list(pages)}, "en")
+    placed = [{"page": page, "box": [0, 0, 595, 842]} for page in boxes]
+    return Passage(0, len(words), words, (), "prose", 1, {"pages": list(pages), "boxes": placed}, "en")
 
 
-def test_furniture_and_wrong_pages_are_seen(tmp_path):
+@pytest.fixture
+def bare(tmp_path: Path) -> Bare:
     path = tmp_path / "tides.pdf"
-    files.pdf(path, [[f"The tides, page {page}", "", "", *[""] * 10, f"{FIRST} {page}"] for page in range(1, 7)])
-    bare = Bare(path)
+    names = ["one", "two", "three", "four", "five", "six"]
+    pages = [[f"The tides, page {page}", *[""] * 12, f"{FIRST} {name}"] for page, name in enumerate(names, start=1)]
+    files.pdf(path, pages)
+    return Bare(path)
+
+
+def test_furniture_is_seen(bare):
     nothing = Reading("", (), (), (), (), "page")
-    assert bare.furniture(passage("The tides, page 2", f"{FIRST} 2", pages=(2, 2)), nothing) == ["The tides, page 2"]
-    assert bare.furniture(passage("The tides, page 3", f"{FIRST} 2", pages=(2, 2)), nothing) == []
-    assert bare.is_placed(passage(f"The tides, page 2\n{FIRST} 2", pages=(2, 2)))
-    assert bare.is_placed(passage("The tides, page 2", f"{FIRST} 3", pages=(2, 3)))
-    assert not bare.is_placed(passage("The tides, page 2", f"{FIRST} 3", pages=(3, 3)))
-    assert not bare.is_placed(passage("The tides, page 2", f"{FIRST} 3", pages=(2, 2)))
+    two = passage("The tides, page 2", f"{FIRST} two", pages=(2, 2))
+    assert bare.furniture(two, nothing) == ["The tides, page 2"]
+    assert bare.furniture(passage("The tides, page 3", f"{FIRST} two", pages=(2, 2)), nothing) == []
+
+
+@pytest.mark.parametrize(
+    ("pages", "boxes", "placed"),
+    [
+        ((2, 3), (2, 3), True),
+        ((2, 2), (2,), False),
+        ((2, 3), (2,), False),
+        ((2, 4), (2, 3, 4), True),
+        ((1, 3), (2, 3), False),
+    ],
+)
+def test_a_passage_is_placed_when_its_letters_are_in_its_boxes(bare, pages, boxes, placed):
+    two_and_three = passage(f"{FIRST} two", f"{FIRST} three", pages=pages, boxes=boxes)
+    assert bare.is_placed(two_and_three) == placed
+    assert not bare.is_placed(passage(SECOND, pages=pages, boxes=boxes))
 
 
 def test_a_file_that_is_not_there(space, tmp_path):

@@ -1,10 +1,12 @@
-"""`manage.py evaluate`: retrieval quality through the product's own ingestion and search, in scratch collections."""
+"""`manage.py evaluate`: how good retrieval is: of a collection, by its golden queries; or of a dataset, through the
+product's own ingestion and search, in scratch collections."""
 
 import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 from django.core.files.base import ContentFile
@@ -16,18 +18,23 @@ from rich.table import Table
 from embeddings import serving, spaces
 from kb import ingestion
 from kb.models import Collection, Document, User
-from search import evaluation, retrieval
+from search import evaluation, retrieval, runs, scope
 from search.evaluation import Dataset, Judged, Paragraph, Question
 from search.hits import MODES, Mode, Query
+from search.models import RunState
 
 POOLS = ("pairs", "each", "parallel")
 
 
 class Command(BaseCommand):
-    help = "Measure recall@1/5/10, nDCG@10 and MRR by language of query and document."
+    help = "Measure recall@1/5/10, nDCG@10, MRR and mAP by language of query and document."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("--dataset", nargs=2, required=True, metavar=("xquad", "DIR"))
+        what = parser.add_mutually_exclusive_group(required=True)
+        what.add_argument("--dataset", nargs=2, metavar=("xquad", "DIR"))
+        what.add_argument("--collection", metavar="SLUG", help="Measure a collection by its golden queries.")
+        parser.add_argument("--user", help="Ask as this person; as the collection's owner, if left out.")
+        parser.add_argument("--space", help="Of the collection: the id of another space than the one served.")
         parser.add_argument("--languages", default="en,zh")
         parser.add_argument("--pool", choices=POOLS, default="pairs")
         parser.add_argument("--modes", default="semantic,hybrid", help="Of semantic, hybrid and lexical.")
@@ -36,25 +43,53 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        name, folder = options["dataset"]
-        if name != "xquad":
-            raise CommandError("The only dataset known is xquad.")
-        try:
-            dataset = evaluation.load_xquad(Path(folder), options["languages"].split(","))
-        except FileNotFoundError as error:
-            raise CommandError(f"{error.filename} is not there.") from error
-        dataset = evaluation.sample(dataset, options["questions"])
-        modes: list[Mode] = [mode for mode in MODES if mode in options["modes"].split(",")]
-        with _Bench() as bench:
-            judged = _measure(bench, dataset, options["pool"], modes, exact=options["exact"])
-        result: dict[str, dict[str, Any]] = {
-            way: {"all": evaluation.summary(found), "pairs": evaluation.by_pair(found)} for way, found in judged.items()
-        }
+        if options["collection"]:
+            result = _of_collection(options)
+            measured = {options["collection"]: result["figures"]}
+        else:
+            measured = _of_dataset(options)
+            result = {"pool": options["pool"], "results": measured}
         if options["json"]:
-            self.stdout.write(json.dumps({"pool": options["pool"], "results": result}, indent=2))
+            self.stdout.write(json.dumps(result, indent=2))
             return
-        for way, measured in result.items():
-            _print(way, {**measured["pairs"], "all": measured["all"]})
+        for way, figures in measured.items():
+            _print(way, {**figures["pairs"], "all": figures["all"]})
+
+
+def _of_collection(options: dict[str, Any]) -> dict[str, Any]:
+    """A run over a collection, kept with the others of it."""
+    collection = Collection.objects.select_related("owner", "active_space").filter(slug=options["collection"]).first()
+    if collection is None:
+        raise CommandError("There is no such collection.")
+    user = User.objects.filter(username=options["user"]).first() if options["user"] else collection.owner
+    if user is None or (options["space"] and not scope.is_uuid(options["space"])):
+        raise CommandError("There is no such person." if user is None else "A space is named by its id.")
+    try:
+        run = runs.finish(runs.start(user, collection, space_id=options["space"] and UUID(options["space"])))
+    except (runs.Unmeasurable, serving.EncoderAway) as why:
+        raise CommandError(str(why)) from why
+    if run.state == RunState.FAILED:
+        raise CommandError(run.detail)
+    about = {"collection": collection.slug, "run": str(run.pk), "space": run.space_name, "settings": run.settings}
+    return about | {"queries": run.queries, "unmeasured": run.unmeasured, "figures": run.figures}
+
+
+def _of_dataset(options: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """A dataset in scratch collections, by each way of searching."""
+    name, folder = options["dataset"]
+    if name != "xquad":
+        raise CommandError("The only dataset known is xquad.")
+    try:
+        dataset = evaluation.load_xquad(Path(folder), options["languages"].split(","))
+    except FileNotFoundError as error:
+        raise CommandError(f"{error.filename} is not there.") from error
+    dataset = evaluation.sample(dataset, options["questions"])
+    modes: list[Mode] = [mode for mode in MODES if mode in options["modes"].split(",")]
+    with _Bench() as bench:
+        judged = _measure(bench, dataset, options["pool"], modes, exact=options["exact"])
+    return {
+        way: {"all": evaluation.summary(found), "pairs": evaluation.by_pair(found)} for way, found in judged.items()
+    }
 
 
 def _measure(
@@ -114,11 +149,11 @@ class _Bench:
     def ask(
         self, collection: Collection, paragraphs: Sequence[Paragraph], questions: Sequence[Question], mode: Mode
     ) -> list[Judged]:
-        """Each question, judged by the documents its first ten hits are of."""
+        """Each question, judged by the documents its hits are of."""
         titles = {_title(paragraph): paragraph for paragraph in paragraphs}
         judged = []
         for question in track(questions, f"Asking, {mode}", console=Console(stderr=True)):
-            query = Query(question.text, collections=(str(collection.pk),), limit=30, mode=mode)
+            query = Query(question.text, collections=(str(collection.pk),), limit=runs.DEPTH, mode=mode)
             answer = retrieval.search(self.user, query)
             if answer.degraded:
                 raise CommandError(answer.degraded)
@@ -132,7 +167,7 @@ def _ask_exactly(paragraphs: Sequence[Paragraph], questions: Sequence[Question])
     encoder = serving.server().encoder
     passages = encoder.encode_passages([paragraph.text for paragraph in paragraphs])
     asked = encoder.encode_queries([question.text for question in questions])
-    order = np.argsort(-(asked @ passages.T), axis=1, kind="stable")[:, :10]
+    order = np.argsort(-(asked @ passages.T), axis=1, kind="stable")[:, : runs.DEPTH]
     return [
         _judge(question, [paragraphs[i] for i in best], paragraphs)
         for question, best in zip(questions, order, strict=True)
@@ -141,9 +176,9 @@ def _ask_exactly(paragraphs: Sequence[Paragraph], questions: Sequence[Question])
 
 def _judge(question: Question, found: Sequence[Paragraph], pool: Sequence[Paragraph]) -> Judged:
     relevant = [paragraph for paragraph in pool if paragraph.key == question.answer]
-    ranks = tuple(rank for rank, one in enumerate(found[:10], start=1) if one.key == question.answer)
+    gains = tuple(int(one.key == question.answer) for one in found)
     written = relevant[0].language if len(relevant) == 1 else "all"
-    return Judged(question.language, written, ranks, len(relevant))
+    return Judged(question.language, written, gains, (1,) * len(relevant))
 
 
 def _title(paragraph: Paragraph) -> str:
@@ -152,7 +187,7 @@ def _title(paragraph: Paragraph) -> str:
 
 def _print(way: str, measured: dict[str, dict[str, float]]) -> None:
     table = Table(title=way)
-    columns = ["queries", "recall@1", "recall@5", "recall@10", "ndcg@10", "mrr"]
+    columns = ["queries", *evaluation.MEASURES]
     for heading in ("asked>written", *columns):
         table.add_column(heading, justify="right")
     for pair, values in measured.items():

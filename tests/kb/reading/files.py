@@ -143,7 +143,7 @@ def with_content(path: Path, *contents: bytes) -> Path:
             % (page + 1),
             _stream(content),
         ]
-    path.write_bytes(_file(objects))
+    path.write_bytes(assembled(objects))
     return path
 
 
@@ -160,7 +160,7 @@ def _stream(content: bytes) -> bytes:
     return b"<< /Length %d /Filter /FlateDecode >>\nstream\n%b\nendstream" % (len(compressed), compressed)
 
 
-def _file(objects: list[bytes]) -> bytes:
+def assembled(objects: list[bytes]) -> bytes:
     """The objects of a PDF, numbered from 1, with the table of where they are; the first is its catalogue."""
     body = io.BytesIO()
     body.write(b"%PDF-1.7\n")

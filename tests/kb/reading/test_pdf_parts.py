@@ -56,8 +56,15 @@ def test_pages_without_text_are_counted_over_all_parts(tmp_path: Path, monkeypat
     assert warned.detail == "4 of 6 pages have no text: 1, 3, 4, 6."
 
 
-def test_letters_that_mean_nothing_are_said(tmp_path: Path) -> None:
-    words = "".join(chr(0xE000 + n % 40) for n in range(60))
+@pytest.mark.parametrize(
+    "words",
+    [
+        "".join(chr(0xE000 + n % 40) for n in range(60)),
+        "".join(chr(ord(letter) << 8) for letter in "TidesAtThePier" * 4),
+    ],
+    ids=["private", "bytes in the wrong order"],
+)
+def test_letters_that_mean_nothing_are_said(tmp_path: Path, words: str) -> None:
     path = files.with_private_letters(tmp_path / "a.pdf", words)
     (warned,) = (item for item in pdf.read(path, Options()) if isinstance(item, Warned))
     assert (warned.code, warned.detail) == ("garbled_text", "The letters of these pages cannot be told: 1.")

@@ -8,10 +8,9 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    initial = True
 
     dependencies = [
-        ('kb', '0005_chunk_language_in_index'),
+        ('search', '0001_golden_queries_runs_log'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

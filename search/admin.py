@@ -1,0 +1,145 @@
+"""The console of search: golden queries, evaluation runs over time, and what was asked."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+from django.template.loader import render_to_string
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from kb.admin import ReadOnly
+from search import charts
+from search.models import EvaluationRun, GoldenQuery, Judgement, RunState, SearchLogEntry
+
+CHARTS = 6
+"""Collections of which the list of runs shows a chart: those measured last."""
+
+_CHARTED = 200
+"""Runs that are looked through for them."""
+
+
+class JudgementInline(ReadOnly, admin.TabularInline[Judgement, GoldenQuery]):
+    model = Judgement
+    fields = ("document", "revision", "start", "end", "grade")
+    readonly_fields = fields
+    extra = 0
+
+
+@admin.register(GoldenQuery)
+class GoldenQueryAdmin(admin.ModelAdmin[GoldenQuery]):
+    list_display = ("text_column", "collection", "language", "judgements_column", "created_by", "created_at")
+    list_filter = ("language", "collection")
+    list_select_related = ("collection", "created_by")
+    search_fields = ("text", "note")
+    date_hierarchy = "created_at"
+    fields = ("text", "language", "note", "collection", "created_by", "created_at")
+    readonly_fields = ("text", "collection", "created_by", "created_at")
+    inlines = (JudgementInline,)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[GoldenQuery]:
+        visible = GoldenQuery.objects.visible_to(request.user)
+        counted = visible.annotate(judgement_count=Count("judgements"))
+        return counted.order_by(*self.get_ordering(request) or ("-created_at", "-id"))
+
+    @admin.display(description=_("query"), ordering="text")
+    def text_column(self, query: GoldenQuery) -> str:
+        return str(query)
+
+    @admin.display(description=_("judgements"), ordering="judgement_count")
+    def judgements_column(self, query: GoldenQuery) -> int:
+        return int(query.judgement_count)  # type: ignore[attr-defined]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """They are made from the search page, or imported on their collection's page."""
+        return False
+
+
+@admin.register(EvaluationRun)
+class EvaluationRunAdmin(ReadOnly, admin.ModelAdmin[EvaluationRun]):
+    list_display = (
+        "created_at", "collection", "space_name", "state", "queries", "recall_column", "ndcg_column", "mrr_column",
+        "started_by",
+    )  # fmt: skip
+    list_filter = ("state", "collection", "space_name")
+    list_select_related = ("collection", "started_by")
+    date_hierarchy = "created_at"
+    exclude = ("figures", "lease_token", "lease_expires_at", "next_attempt_at", "attempts")
+    readonly_fields = ("measures",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[EvaluationRun]:
+        visible = EvaluationRun.objects.visible_to(request.user)
+        return visible.order_by(*self.get_ordering(request) or ("-created_at", "-id"))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """With a chart for each of the collections that the filter shows."""
+        answer = super().changelist_view(request, extra_context)
+        shown = getattr(answer, "context_data", None) or {}
+        if "cl" in shown:
+            shown["charts"] = _charts(shown["cl"].queryset)
+        return answer
+
+    @admin.display(description=_("figures"))
+    def measures(self, run: EvaluationRun) -> SafeString:
+        return render_to_string("golden/figures.html", {"figures": run.figures})
+
+    @admin.display(description="recall@10", ordering="figures__all__recall@10")
+    def recall_column(self, run: EvaluationRun) -> float | None:
+        return _measure(run, "recall@10")
+
+    @admin.display(description="nDCG@10", ordering="figures__all__ndcg@10")
+    def ndcg_column(self, run: EvaluationRun) -> float | None:
+        return _measure(run, "ndcg@10")
+
+    @admin.display(description="MRR", ordering="figures__all__mrr")
+    def mrr_column(self, run: EvaluationRun) -> float | None:
+        return _measure(run, "mrr")
+
+
+class AnsweredFilter(admin.SimpleListFilter):
+    """Searches by how good their answer was."""
+
+    title = _("answer")
+    parameter_name = "answer"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("none", _("Nothing was found")), ("low", _("Only loosely related"))]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        if self.value() == "none":
+            return queryset.without_hits()  # type: ignore[attr-defined, no-any-return]
+        return queryset.with_low_score() if self.value() == "low" else queryset  # type: ignore[attr-defined]
+
+
+@admin.register(SearchLogEntry)
+class SearchLogAdmin(ReadOnly, admin.ModelAdmin[SearchLogEntry]):
+    list_display = ("at", "text_column", "user", "mode", "hits", "best_score", "took_ms", "degraded")
+    list_filter = (AnsweredFilter, "mode", "degraded", "at")
+    list_select_related = ("user",)
+    search_fields = ("text", "user__username")
+    date_hierarchy = "at"
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[SearchLogEntry]:
+        visible = SearchLogEntry.objects.visible_to(request.user)
+        return visible.order_by(*self.get_ordering(request) or ("-at", "-id"))
+
+    @admin.display(description=_("query"))
+    def text_column(self, entry: SearchLogEntry) -> str:
+        return entry.text[:80]
+
+
+def _measure(run: EvaluationRun, name: str) -> float | None:
+    value: float | None = run.figures.get("all", {}).get(name)
+    return value
+
+
+def _charts(runs: QuerySet[EvaluationRun]) -> list[tuple[str, charts.Chart]]:
+    """A chart for each collection with more than one run among the newest of these."""
+    done = runs.filter(state=RunState.DONE).select_related("collection").order_by("-created_at", "-id")[:_CHARTED]
+    by_collection: dict[str, list[EvaluationRun]] = {}
+    for run in done:
+        by_collection.setdefault(run.collection.name, []).insert(0, run)
+    drawn = ((name, charts.of(found)) for name, found in by_collection.items())
+    return [(name, chart) for name, chart in drawn if chart][:CHARTS]

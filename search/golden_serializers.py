@@ -1,0 +1,150 @@
+"""The JSON shapes of golden queries and evaluation runs."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models.functions import Length
+from rest_framework import serializers
+
+from kb.models import Chunk, Collection, Document, RevisionText
+from kb.serializers import CleanField, Strict
+from search.forms import LanguageField
+from search.models import EvaluationRun, GoldenQuery, Judgement
+from search.models.golden import LONGEST, Grade
+
+
+class JudgementSerializer(Strict):
+    """How well a document answers, or characters [start, end) of one of its revisions; a passage of a search may be
+    named instead of both."""
+
+    document = serializers.UUIDField(source="document_id", required=False)
+    passage = serializers.UUIDField(required=False, write_only=True, help_text="The id of a hit's citation.")
+    revision = serializers.IntegerField(min_value=1, required=False, allow_null=True)
+    chars = serializers.ListField(
+        child=serializers.IntegerField(min_value=0), min_length=2, max_length=2, required=False, allow_null=True
+    )
+    grade = serializers.ChoiceField(choices=Grade.choices, default=Grade.ANSWERS)
+
+    def to_representation(self, one: Judgement) -> dict[str, Any]:
+        return {
+            "document": str(one.document_id),
+            "revision": one.revision.number if one.revision else None,
+            "chars": [one.start, one.end] if one.revision else None,
+            "grade": one.grade,
+        }
+
+    def to_judgement(self, told: dict[str, Any], collection: Collection) -> Judgement:
+        """The judgement that checked values describe. Raises ValidationError for a place that is not there."""
+        if "passage" in told:
+            return self._of_passage(told, collection)
+        documents = Document.objects.filter(collection=collection)
+        document = documents.filter(pk=told["document_id"]).first() if "document_id" in told else None
+        if document is None:
+            raise serializers.ValidationError({"document": ["There is no such document in this collection."]})
+        judgement = Judgement(document=document, grade=told["grade"])
+        number, chars = told.get("revision"), told.get("chars")
+        if number is None and chars is None:
+            return judgement
+        text = RevisionText.objects.filter(revision__document=document, revision__number=number or 0)
+        found = text.values_list("revision", Length("text")).first()
+        if found is None or chars is None or not chars[0] < chars[1] <= found[1]:
+            raise serializers.ValidationError({"chars": ["This document has no such passage."]})
+        judgement.revision_id, (judgement.start, judgement.end) = found[0], chars
+        return judgement
+
+    def _of_passage(self, told: dict[str, Any], collection: Collection) -> Judgement:
+        chunks = Chunk.objects.filter(revision__document__collection=collection).select_related("revision")
+        chunk = chunks.filter(pk=told["passage"]).first()
+        if chunk is None or {"document_id", "revision", "chars"} & set(told):
+            raise serializers.ValidationError({"passage": ["Name a passage of this collection, and nothing else."]})
+        return Judgement(
+            document_id=chunk.revision.document_id,
+            revision=chunk.revision,
+            start=chunk.start,
+            end=chunk.end,
+            grade=told["grade"],
+        )
+
+
+class CodeField(serializers.CharField):
+    """The code of a language, without its region."""
+
+    def to_internal_value(self, data: Any) -> str:
+        written = LanguageField().to_python(super().to_internal_value(data))
+        for check in LanguageField.default_validators:
+            check(written)
+        return written
+
+
+class GoldenQuerySerializer(Strict):
+    id = serializers.UUIDField(read_only=True)
+    query = CleanField(max_length=LONGEST, source="text")
+    language = CodeField(required=False, allow_blank=True, help_text="Empty: as the words tell.")
+    note = CleanField(required=False, allow_blank=True, max_length=LONGEST)
+    judgements = JudgementSerializer(many=True, required=False)
+    created_by = serializers.CharField(source="created_by.username", read_only=True, allow_null=True, default=None)
+    created_at = serializers.DateTimeField(read_only=True)
+
+    def validate_query(self, asked: str) -> str:
+        if GoldenQuery.objects.filter(collection=self._collection, text=asked).exists():
+            raise serializers.ValidationError("This is a golden query of the collection already.")
+        return asked
+
+    def validate_judgements(self, told: list[dict[str, Any]]) -> list[Judgement]:
+        judgement = JudgementSerializer()
+        found = [judgement.to_judgement(one, self._collection) for one in told]
+        if len({(one.document_id, one.revision_id, one.start, one.end) for one in found}) < len(found):
+            raise serializers.ValidationError("One place is judged twice.")
+        return found
+
+    def to_golden_query(self) -> tuple[GoldenQuery, list[Judgement]]:
+        """The checked golden query, not saved yet, and its judgements."""
+        told = dict(self.validated_data)
+        judgements = told.pop("judgements", [])
+        return GoldenQuery(collection=self._collection, **told), judgements
+
+    @property
+    def _collection(self) -> Collection:
+        collection: Collection = self.context["collection"]
+        return collection
+
+
+class ImportSerializer(Strict):
+    file = serializers.FileField(help_text="CSV, JSON lines, or a zip in the form of BEIR or TREC.")
+
+
+class ImportedSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    queries = serializers.IntegerField()
+    judgements = serializers.IntegerField()
+
+
+class MeasuresSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """`recall@1`, `recall@5`, `recall@10`, `ndcg@10`, `mrr`, `map`: means over so many queries."""
+
+    queries = serializers.IntegerField()
+
+
+class EvaluationRequestSerializer(Strict):
+    space = serializers.UUIDField(
+        required=False, help_text="Another space than the one that is served; for managers of the collection."
+    )
+
+    def space_id(self) -> UUID | None:
+        found: UUID | None = self.validated_data.get("space")
+        return found
+
+
+class EvaluationRunSerializer(serializers.ModelSerializer):  # type: ignore[type-arg]
+    started_by = serializers.CharField(source="started_by.username", allow_null=True, default=None)
+    space = serializers.UUIDField(source="space_id", allow_null=True)
+    figures = serializers.DictField(
+        help_text="`all`: the measures over all queries; `pairs`: by language of query and answer, such as `en>zh`."
+    )
+
+    class Meta:
+        model = EvaluationRun
+        fields = [
+            "id", "state", "detail", "space", "space_name", "settings", "queries", "unmeasured", "figures",
+            "started_by", "created_at", "started_at", "finished_at",
+        ]  # fmt: skip
+        read_only_fields = fields

@@ -1,0 +1,66 @@
+"""`manage.py evaluate --dataset`: a dataset through the product's own ingestion and search, and nothing left of it."""
+
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from kb.models import Collection, User
+
+pytestmark = pytest.mark.django_db
+
+PARAGRAPHS = {
+    "en": [("The moon pulls the sea.", "moon sea"), ("The dinghy has an engine.", "dinghy engine")],
+    "de": [("Der Mond zieht das Meer an.", "Mond Meer"), ("Das Boot hat einen Motor.", "Boot Motor")],
+}
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, space) -> Path:
+    """Two paragraphs in two languages, with a question each that shares words with its own language only."""
+    for language, paragraphs in PARAGRAPHS.items():
+        contexts = [
+            {"context": context, "qas": [{"id": str(key), "question": question}]}
+            for key, (context, question) in enumerate(paragraphs)
+        ]
+        written = {"data": [{"paragraphs": [context]} for context in contexts]}
+        (tmp_path / f"xquad.{language}.json").write_text(json.dumps(written), "utf-8")
+    return tmp_path
+
+
+def evaluate(folder: Path, *options: str) -> dict[str, dict[str, dict[str, dict[str, float]]]]:
+    out = StringIO()
+    call_command("evaluate", "--dataset", "xquad", str(folder), "--languages", "en,de", *options, "--json", stdout=out)
+    found: dict[str, dict[str, dict[str, dict[str, float]]]] = json.loads(out.getvalue())["results"]
+    return found
+
+
+def test_pairs_are_measured_apart(dataset):
+    found = evaluate(dataset, "--pool", "pairs", "--modes", "lexical")["lexical"]["pairs"]
+    assert {pair: measured["recall@1"] for pair, measured in found.items()} == {
+        "en>en": 1, "de>de": 1, "en>de": 0, "de>en": 0,
+    }  # fmt: skip
+
+
+def test_in_a_parallel_pool_every_language_answers(dataset):
+    found = evaluate(dataset, "--pool", "parallel", "--modes", "semantic", "--exact")
+    assert set(found) == {"semantic", "exact in memory"}
+    for measured in found.values():
+        assert set(measured["pairs"]) == {"en>all", "de>all"}
+        assert measured["all"]["recall@1"] == 0.5  # one of the two that answer stands first
+        assert measured["all"]["recall@5"] == 1
+        assert measured["all"]["map"] > 0.5
+
+
+def test_nothing_is_left_of_it(dataset):
+    evaluate(dataset, "--pool", "each", "--modes", "hybrid")
+    assert not Collection.objects.exists()
+    assert not User.objects.exists()
+
+
+@pytest.mark.parametrize("asked", [("squad", "."), ("xquad", "/nowhere")])
+def test_what_is_not_there_is_said(space, asked):
+    with pytest.raises(CommandError):
+        call_command("evaluate", "--dataset", *asked)

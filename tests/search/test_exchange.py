@@ -1,0 +1,245 @@
+"""Golden queries as files: what goes out comes back the same, and a file is taken whole or not at all."""
+
+import csv
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis
+from hypothesis import strategies as st
+
+from kb.models import Collection, RevisionText
+from kb.reading import text as texts
+from search import exchange, formats
+from search.models import GoldenQuery, Judgement
+from search.models.golden import Grade
+from tests.search.conftest import chunk_with
+from tests.search.conftest import place as place_of
+
+pytestmark = pytest.mark.django_db
+
+FORMS = sorted(formats.FORMATS)
+
+BringIn = Callable[..., exchange.Imported]
+
+
+@pytest.fixture
+def bring_in(collection, alice, tmp_path) -> BringIn:
+    """Import a file of this content and name as alice."""
+
+    def do(content: bytes | str, name: str = "golden.csv") -> exchange.Imported:
+        path = tmp_path / name
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+        kind = formats.of(path, name)
+        assert kind is not None
+        return exchange.bring_in(alice, collection, path, kind)
+
+    return do
+
+
+def zipped(files: dict[str, str]) -> bytes:
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return written.getvalue()
+
+
+def written(collection: Collection, form: str) -> bytes:
+    file = io.BytesIO()
+    exchange.write_out(GoldenQuery.objects.filter(collection=collection), formats.FORMATS[form], file)
+    return file.getvalue()
+
+
+def kept(collection: Collection) -> list[tuple[object, ...]]:
+    rows = GoldenQuery.objects.filter(collection=collection).values_list(
+        "text", "language", "note", "judgements__document", "judgements__revision", "judgements__start",
+        "judgements__end", "judgements__grade",
+    )  # fmt: skip
+    return sorted(rows, key=str)
+
+
+def mistakes(bring_in: BringIn, *file: bytes | str) -> list[str]:
+    with pytest.raises(exchange.Mistaken) as raised:
+        bring_in(*file)
+    assert not GoldenQuery.objects.exists()
+    return [str(one) for one in raised.value.mistakes]
+
+
+# What a person can have typed, and everything that means something in one of the forms.
+_WORDS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), max_size=40)
+_TRICKY = st.sampled_from(["'=1+1", "=1+1", "''@x", "<top>", "a & b", "&amp;", '"', "a,b", "Number: 1", "x\ty", "年假"])
+_QUERIES = st.lists(
+    st.tuples(
+        (_WORDS | _TRICKY).map(texts.one_line).filter(bool),
+        st.sampled_from(["en", "zh", "und"]),
+        st.lists(_WORDS | _TRICKY, max_size=3).map(lambda lines: texts.clean("\n".join(lines)).strip()),
+        st.lists(st.tuples(st.integers(0, 5), st.sampled_from(Grade)), max_size=4, unique_by=lambda one: one[0]),
+    ),
+    max_size=5,
+    unique_by=lambda one: one[0],
+)
+
+
+@pytest.mark.parametrize("form", FORMS)
+@hypothesis(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(asked=_QUERIES)
+def test_what_goes_out_comes_back_the_same(notes, golden, collection, alice, tmp_path, form, asked):
+    passages = [chunk_with(words) for words in ("moon pulls", "outboard", "年假")]
+    places = [*notes.values(), *passages]
+    GoldenQuery.objects.all().delete()
+    for asks, language, note, judged in asked:
+        query = golden(asks, language=language, note=note)
+        for place, grade in judged:
+            Judgement.objects.create(golden_query=query, grade=grade, **place_of(places[place]))
+    before, file = kept(collection), tmp_path / f"golden{formats.FORMATS[form].suffix}"
+    file.write_bytes(written(collection, form))
+    GoldenQuery.objects.all().delete()
+    imported = exchange.bring_in(alice, collection, file, formats.FORMATS[form])
+    assert kept(collection) == before
+    assert imported == exchange.Imported(len(asked), sum(len(judged) for *_, judged in asked))
+    assert formats.of(file, file.name) == formats.FORMATS[form]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_same_file_twice_changes_nothing(notes, golden, collection, alice, tmp_path, form):
+    golden("what pulls the sea?", chunk_with("moon pulls"), notes["leave"], note="of the moon")
+    before, file = kept(collection), tmp_path / "golden"
+    file.write_bytes(written(collection, form))
+    exchange.bring_in(alice, collection, file, formats.FORMATS[form])
+    assert kept(collection) == before
+
+
+class TestCsv:
+    def test_documents_are_named_by_id_title_or_file_name(self, notes, collection, bring_in):
+        rows = [f"x,{name}" for name in (notes["tides"].pk, "boats", "leave.md")]
+        assert bring_in("\n".join(["query,document", *rows])) == exchange.Imported(1, 3)
+        assert set(Judgement.objects.values_list("document", flat=True)) == {one.pk for one in notes.values()}
+
+    def test_what_is_left_out_has_a_sensible_value(self, notes, bring_in):
+        bring_in("\ufeffquery,document\n每年有多少天年假？,leave\n")
+        query = GoldenQuery.objects.get()
+        assert (query.language, query.judgements.get().grade) == ("zh", Grade.ANSWERS)
+
+    def test_a_spreadsheet_computes_nothing_of_it(self, notes, golden, collection):
+        golden("=HYPERLINK(1)", note="+1")
+        rows = list(csv.DictReader(io.StringIO(written(collection, "csv").decode())))
+        assert [(row["query"], row["note"]) for row in rows] == [("'=HYPERLINK(1)", "'+1")]
+
+    @pytest.mark.parametrize(
+        ("row", "sentence"),
+        [
+            (",boats,,,,", "Line 3: query: This field is required."),
+            ("x,ships,,,,", "Line 3: There is no document “ships” in this collection."),
+            ("x,boats,,,,7", "Line 3: grade: Select a valid choice. 7 is not one of the available choices."),
+            ("x,boats,1,0,,", "Line 3: A passage needs a revision, a start and an end."),
+            ("x,boats,1,5,5,", "Line 3: A passage ends after it begins."),
+            ("x,boats,1,0,999999,", "Line 3: This document has no such passage."),
+            ("x,boats,9,0,5,", "Line 3: This document has no such passage."),
+            ("x,,1,0,5,", "Line 3: A passage needs a document."),
+            ('x,"boats\n\n",,,,9', "Line 3: grade: Select a valid choice. 9 is not one of the available choices."),
+            ("x,boats,,,,,,", "Line 3: This line has more cells than the first line has columns."),
+            ('x,"boats" y,,,,', "Line 3: This line cannot be read: ',' expected after '\"'."),
+        ],
+    )
+    def test_a_line_that_cannot_be_used_is_named(self, notes, bring_in, row, sentence):
+        head = "query,document,revision,start,end,grade\nwhat,boats,,,,3\n"
+        assert mistakes(bring_in, head + row) == [sentence]
+
+    def test_all_mistakes_are_told_at_once_in_the_order_of_the_lines(self, notes, bring_in):
+        told = mistakes(bring_in, "query,document,grade\nx,ships,\nx,boats,9\nx,rafts,\n")
+        assert [one.split(":")[0] for one in told] == ["Line 2", "Line 3", "Line 4"]
+
+    def test_a_name_that_two_documents_have_is_refused(self, notes, bring_in, upload, work):
+        upload("other.md", "# Other\n\nOther.\n", title="boats")
+        work()
+        assert "More than one document is called “boats”" in mistakes(bring_in, "query,document\nx,boats\n")[0]
+
+    def test_a_document_of_another_collection_is_not_known(self, notes, bring_in, upload, work, alice, space):
+        other = Collection.objects.create(name="Other", owner=alice, active_space=space)
+        elsewhere = upload("far.md", "# Far\n\nFar away.\n", into=other)
+        work()
+        assert "There is no document" in mistakes(bring_in, f"query,document\nx,{elsewhere.pk}\n")[0]
+
+    @pytest.mark.parametrize("head", ["", "document\nboats\n", "query,colour\nx,red\n"])
+    def test_its_columns_must_be_known(self, notes, bring_in, head):
+        assert mistakes(bring_in, head)[0].startswith("Line 1: The first line must name columns out of these: query,")
+
+    def test_a_file_has_an_end(self, notes, bring_in, monkeypatch):
+        monkeypatch.setattr(exchange, "ROWS", 2)
+        assert mistakes(bring_in, "query\na\nb\nc\n") == ["A file may have at most 2 rows."]
+
+
+class TestJsonLines:
+    def test_a_line_that_cannot_be_used_is_named(self, notes, bring_in):
+        lines = ['{"query": "x"}', "", '{"query": 1}', '{"query": "x", "colour": "red"}', "{"]
+        told = mistakes(bring_in, "\n".join(lines), "golden.jsonl")
+        assert [one.partition(": This line cannot be read: ")[0] for one in told] == ["Line 3", "Line 4", "Line 5"]
+
+
+class TestBeir:
+    def test_a_set_made_elsewhere_is_matched_by_titles(self, notes, collection, bring_in):
+        files = {
+            "set/corpus.jsonl": json.dumps({"_id": "MED-10", "title": "boats", "text": "…"}) + "\n",
+            "set/queries.jsonl": json.dumps({"_id": "7", "text": "engine?"}) + "\n",
+            "set/qrels/test.tsv": "query-id\tcorpus-id\tscore\n7\tMED-10\t2\n",
+        }
+        assert bring_in(zipped(files), "set.zip") == exchange.Imported(1, 1)
+        assert Judgement.objects.get().document == notes["boats"]
+        assert Judgement.objects.get().grade == Grade.PARTLY
+
+    def test_the_corpus_has_what_was_judged_in_its_own_words(self, notes, golden, collection):
+        passage = chunk_with("moon pulls")
+        golden("what pulls?", passage, notes["boats"])
+        with zipfile.ZipFile(io.BytesIO(written(collection, "beir"))) as archive:
+            corpus = [json.loads(line) for line in archive.read("corpus.jsonl").splitlines()]
+        whole = RevisionText.objects.get(revision=notes["boats"].live_revision).text
+        assert {(one["title"], one["text"]) for one in corpus} == {("tides", passage.text), ("boats", whole)}
+
+    def test_lines_that_cannot_be_used_are_named_with_their_file(self, notes, bring_in):
+        files = {"queries.jsonl": '{"_id": "1", "text": "x"}\n', "qrels.tsv": "2\tboats\t1\n1\tboats\n1\tships\t1\n"}
+        assert mistakes(bring_in, zipped(files), "set.zip") == [
+            "qrels.tsv, line 1: There is no query “2”.",
+            "qrels.tsv, line 2: This line has 2 columns; there must be 3.",
+            "qrels.tsv, line 3: There is no document “ships” in this collection.",
+        ]
+
+    def test_it_must_be_whole(self, notes, bring_in):
+        assert "has the files queries.jsonl" in mistakes(bring_in, zipped({"queries.jsonl": ""}), "set.zip")[0]
+
+
+class TestTrec:
+    TOPICS = "<top>\n<num> Number: 301\n<title> Outboard &amp; engine\n<desc> Description:\nFind it.\n</top>\n"
+
+    def test_classic_topics_and_qrels(self, notes, bring_in):
+        files = {"topics.301-350": self.TOPICS, "qrels.trec6": "301 0 boats 1\n301 0 tides 0\n"}
+        assert bring_in(zipped(files), "trec.zip") == exchange.Imported(1, 2)
+        assert GoldenQuery.objects.get().text == "Outboard & engine"
+        assert dict(Judgement.objects.values_list("document__title", "grade")) == {"boats": 1, "tides": 0}
+
+    def test_a_topic_needs_a_number_and_words(self, notes, bring_in):
+        topics = "<top>\n<title> x\n</top>\n\n<top>\n<num> Number: 2\n</top>\n"
+        assert mistakes(bring_in, zipped({"topics.txt": topics, "qrels.txt": ""}), "trec.zip") == [
+            "topics.txt, line 1: This topic has no number.",
+            "topics.txt, line 5: query: This field is required.",
+        ]
+
+
+def test_a_hostile_zip_is_not_opened(notes, bring_in):
+    bomb = io.BytesIO()
+    with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("queries.jsonl", b"\n" * (65 << 20))
+    assert mistakes(bring_in, bomb.getvalue(), "bomb.zip")[0].startswith("This file was not opened")
+
+
+def test_what_it_is_is_told_by_its_name_and_content(tmp_path: Path):
+    plain, archive = tmp_path / "a", tmp_path / "b"
+    plain.write_text("x")
+    archive.write_bytes(zipped({"deep/queries.jsonl": ""}))
+    told = [formats.of(plain, "A.CSV"), formats.of(plain, "a.jsonl"), formats.of(archive, "b.zip")]
+    assert told == [formats.FORMATS[name] for name in ("csv", "jsonl", "beir")]
+    assert formats.of(plain, "a.xlsx") is formats.of(plain, "a.zip") is None

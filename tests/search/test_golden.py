@@ -1,0 +1,208 @@
+"""Golden queries on the pages: made with one click on a hit, listed, changed, taken in and given out."""
+
+import re
+
+import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
+
+from kb.models import Chunk, Membership, Role
+from search import golden as golden_queries
+from search import retrieval
+from search.hits import Query
+from search.models import GoldenQuery, Judgement
+from search.models.golden import Grade
+from tests.search.conftest import browser_of, chunk_with
+
+pytestmark = pytest.mark.django_db
+
+ASKED = "what pulls  the sea"
+
+
+def click(user, chunk: Chunk, grade: object, **more: object):
+    return browser_of(user).post("/verdict/", {"q": ASKED, "passage": chunk.pk, "grade": grade}, **more)  # type: ignore[arg-type]
+
+
+def pressed(page: str, chunk: Chunk) -> dict[str, tuple[str, str]]:
+    """Of the two buttons below a hit: what is sent by each, and whether it is pressed."""
+    pattern = rf'id="(answers|not)-{chunk.pk}" name="grade" value="(\d?)" aria-pressed="(\w+)"'
+    return {name: (value, state) for name, value, state in re.findall(pattern, page)}
+
+
+class TestOneClick:
+    def test_it_makes_a_golden_query_of_the_hit(self, notes, collection, alice):
+        chunk = chunk_with("moon pulls")
+        answer = click(alice, chunk, 3)
+        assert (answer.status_code, answer["Location"]) == (303, "/")
+        judgement = Judgement.objects.get()
+        query = judgement.golden_query
+        assert (query.text, query.language, query.collection) == ("what pulls the sea", "en", collection)
+        assert query.created_by == alice
+        assert (judgement.revision, judgement.start, judgement.end) == (chunk.revision, chunk.start, chunk.end)
+        assert judgement.grade == Grade.ANSWERS
+
+    def test_another_hit_of_the_same_search_belongs_to_it(self, notes, alice):
+        click(alice, chunk_with("moon pulls"), 3)
+        click(alice, chunk_with("outboard"), 0)
+        assert list(GoldenQuery.objects.get().judgements.values_list("grade", flat=True)) == [3, 0]
+
+    def test_the_page_shows_what_was_said_and_offers_to_take_it_back(self, notes, alice):
+        chunk, browser = chunk_with("moon pulls"), browser_of(alice)
+        asked = {"q": ASKED}
+        assert pressed(browser.get("/", asked).content.decode(), chunk) == {
+            "answers": ("3", "false"), "not": ("0", "false"),
+        }  # fmt: skip
+        click(alice, chunk, 3)
+        assert pressed(browser.get("/", asked).content.decode(), chunk) == {
+            "answers": ("", "true"), "not": ("0", "false"),
+        }  # fmt: skip
+        click(alice, chunk, 0)
+        assert pressed(browser.get("/", asked).content.decode(), chunk) == {
+            "answers": ("3", "false"), "not": ("", "true"),
+        }  # fmt: skip
+        click(alice, chunk, "")
+        assert not GoldenQuery.objects.exists()
+
+    def test_taking_back_keeps_what_else_was_said(self, notes, golden, alice):
+        moon, boats = chunk_with("moon pulls"), chunk_with("outboard")
+        golden("what pulls the sea", moon, boats)
+        click(alice, moon, "")
+        click(alice, moon, "")
+        assert GoldenQuery.objects.get().judgements.get().document == notes["boats"]
+
+    def test_a_query_with_a_note_stays(self, notes, golden, alice):
+        golden("what pulls the sea", chunk_with("moon pulls"), note="from the handbook")
+        click(alice, chunk_with("moon pulls"), "")
+        assert GoldenQuery.objects.get().judgements.count() == 0
+
+    def test_with_htmx_only_the_buttons_come_back(self, notes, alice):
+        chunk = chunk_with("moon pulls")
+        answer = click(alice, chunk, 3, headers={"HX-Request": "true"})
+        assert answer.status_code == 200
+        assert pressed(answer.content.decode(), chunk)["answers"] == ("", "true")
+
+    def test_without_a_script_it_leads_back_to_the_search(self, notes, alice):
+        more = {"q": ASKED, "passage": chunk_with("moon pulls").pk, "grade": 3}
+        answer = browser_of(alice).post("/verdict/", {**more, "next": "/?q=sea&page=2"})
+        assert answer["Location"] == "/?q=sea&page=2"
+        assert browser_of(alice).post("/verdict/", {**more, "next": "https://evil.example/"})["Location"] == "/"
+
+    def test_a_viewer_sees_no_buttons_and_may_not_press_them(self, notes, bob, shared_with_bob):
+        assert "/verdict/" not in browser_of(bob).get("/", {"q": ASKED}).content.decode()
+        assert click(bob, chunk_with("moon pulls"), 3).status_code == 403
+        Membership.objects.update(role=Role.CONTRIBUTOR)
+        assert "/verdict/" in browser_of(bob).get("/", {"q": ASKED}).content.decode()
+        assert click(bob, chunk_with("moon pulls"), 3).status_code == 303
+
+    def test_to_a_stranger_the_passage_is_missing(self, notes, charlie):
+        assert click(charlie, chunk_with("moon pulls"), 3).status_code == 404
+        assert not GoldenQuery.objects.exists()
+
+    @pytest.mark.parametrize("told", [{"grade": 4}, {"grade": "x"}, {"q": " "}, {"passage": "x"}])
+    def test_what_makes_no_sense_is_nothing(self, notes, alice, told):
+        whole = {"q": ASKED, "passage": chunk_with("moon pulls").pk, "grade": 3, **told}
+        assert browser_of(alice).post("/verdict/", whole).status_code == 404
+
+    def test_it_costs_the_search_page_two_queries(self, notes, alice, golden, django_assert_num_queries):
+        golden("sea", *notes.values(), *Chunk.objects.all())
+        answer = retrieval.search(alice, Query("sea", limit=100))
+        with django_assert_num_queries(2):
+            golden_queries.verdicts(alice, answer)
+
+
+class TestPages:
+    @pytest.fixture
+    def query(self, notes, golden) -> GoldenQuery:
+        return golden("what pulls the sea", chunk_with("moon pulls"), notes["boats"], note="ask <b>them</b>")
+
+    @pytest.fixture
+    def address(self, collection) -> str:
+        return f"/collections/{collection.slug}/golden/"
+
+    def test_a_member_sees_them_all(self, query, address, bob, shared_with_bob):
+        page = browser_of(bob).get(address).content.decode()
+        assert "what pulls the sea" in page
+        assert "Answers: <bdi>tides</bdi>" in page
+        one = browser_of(bob).get(f"{address}{query.pk}/").content.decode()
+        assert "ask &lt;b&gt;them&lt;/b&gt;" in one
+        assert "revision 1, characters" in one
+        assert not re.search(r'action="[^"]*(delete|import|remove|judgements)', page + one)
+
+    def test_their_number_costs_no_queries(self, query, golden, address, alice, notes, django_assert_num_queries):
+        browser = browser_of(alice)
+        with django_assert_num_queries(9):
+            browser.get(address)
+        for n in range(5):
+            golden(f"more {n}", *notes.values())
+        with django_assert_num_queries(9):
+            browser.get(address)
+
+    def test_one_is_changed(self, query, address, alice):
+        told = {"text": " what pulls\nthe tide ", "language": "EN-gb", "note": ""}
+        assert browser_of(alice).post(f"{address}{query.pk}/", told).status_code == 303
+        query.refresh_from_db()
+        assert (query.text, query.language, query.note) == ("what pulls the tide", "en", "")
+
+    def test_it_cannot_be_what_another_is(self, query, golden, address, alice):
+        golden("another")
+        page = browser_of(alice).post(f"{address}{query.pk}/", {"text": "another"}).content.decode()
+        assert "This is a golden query of the collection already." in page
+
+    def test_grades_are_changed_and_taken_away(self, query, address, alice):
+        browser, first = browser_of(alice), query.judgements.first()
+        assert browser.post(f"{address}{query.pk}/judgements/{first.pk}/", {"grade": 1}).status_code == 303
+        first.refresh_from_db()
+        assert first.grade == Grade.RELATED
+        assert browser.post(f"{address}{query.pk}/judgements/{first.pk}/remove/").status_code == 303
+        assert query.judgements.count() == 1
+
+    def test_it_is_deleted(self, query, address, alice):
+        assert browser_of(alice).post(f"{address}{query.pk}/delete/").status_code == 303
+        assert not Judgement.objects.exists()
+
+    def test_a_file_goes_out_and_comes_back(self, query, address, alice):
+        browser = browser_of(alice)
+        answer = browser.get(f"{address}export/csv/")
+        assert answer["Content-Disposition"] == 'attachment; filename="golden-field-notes.csv"'
+        file = b"".join(answer)
+        GoldenQuery.objects.all().delete()
+        sent = {"file": SimpleUploadedFile("golden.csv", file)}
+        page = browser.post(f"{address}import/", sent, follow=True).content.decode()
+        assert "1 golden query is imported." in page
+        assert Judgement.objects.count() == 2
+        assert browser.get(f"{address}export/xlsx/").status_code == 404
+
+    @pytest.mark.parametrize(
+        ("name", "content", "said"),
+        [
+            ("golden.csv", b"query,document\nx,ships\n", "Line 2: There is no document “ships” in this collection."),
+            ("golden.xlsx", b"x", "This must be a .csv or .jsonl file"),
+            ("golden.zip", b"x", "This must be a .csv or .jsonl file"),
+        ],
+    )
+    def test_what_is_wrong_with_a_file_is_said(self, address, notes, alice, name, content, said):
+        sent = {"file": SimpleUploadedFile(name, content)}
+        assert said in browser_of(alice).post(f"{address}import/", sent).content.decode()
+
+    def test_without_a_file_nothing_happens(self, address, notes, alice):
+        assert "Choose a file first." in browser_of(alice).post(f"{address}import/", follow=True).content.decode()
+
+    def test_a_file_too_large_is_refused(self, address, notes, alice, settings):
+        settings.UPLOAD_LIMIT = 10
+        sent = {"file": SimpleUploadedFile("golden.csv", b"query\n" + b"x" * 100)}
+        assert browser_of(alice).post(f"{address}import/", sent).status_code == 303
+        assert not GoldenQuery.objects.exists()
+
+    @pytest.mark.parametrize(
+        ("method", "path"),
+        [
+            ("get", ""), ("get", "{query}/"), ("get", "export/csv/"), ("post", "{query}/"), ("post", "import/"),
+            ("post", "{query}/delete/"), ("post", "{query}/judgements/{judgement}/"),
+            ("post", "{query}/judgements/{judgement}/remove/"), ("post", "evaluate/"),
+        ],
+    )  # fmt: skip
+    def test_who_may(self, query, address, bob, charlie, shared_with_bob, method, path):
+        whole = address + path.format(query=query.pk, judgement=query.judgements.first().pk)
+        assert getattr(browser_of(charlie), method)(whole).status_code == 404
+        assert getattr(browser_of(bob), method)(whole).status_code == (200 if method == "get" else 403)
+        assert GoldenQuery.objects.get() == query
+        assert query.judgements.count() == 2

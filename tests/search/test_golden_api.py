@@ -1,0 +1,187 @@
+"""Golden queries and evaluation runs by the REST API."""
+
+import uuid
+from io import BytesIO
+
+import pytest
+
+from kb.models import AccessToken, Collection, Membership, Role
+from search import runs
+from search.models import EvaluationRun, GoldenQuery
+from tests.conftest import client_of
+from tests.search.conftest import chunk_with
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def address(collection) -> str:
+    return f"/api/v1/collections/{collection.pk}/golden/"
+
+
+@pytest.fixture
+def evaluations(collection) -> str:
+    return f"/api/v1/collections/{collection.pk}/evaluations/"
+
+
+def test_one_is_made_read_listed_and_deleted(notes, api, address):
+    chunk = chunk_with("moon pulls")
+    judgements = [
+        {"document": str(notes["boats"].pk), "grade": 1},
+        {"document": str(notes["tides"].pk), "revision": 1, "chars": [0, 5], "grade": 0},
+        {"passage": str(chunk.pk)},
+    ]
+    made = api.post(address, {"query": "what pulls  the sea?", "judgements": judgements})
+    assert made.status_code == 201
+    body = made.json()
+    assert (body["query"], body["language"], body["created_by"]) == ("what pulls the sea?", "en", "alice")
+    assert body["judgements"] == [
+        {"document": str(notes["tides"].pk), "revision": 1, "chars": [chunk.start, chunk.end], "grade": 3},
+        {"document": str(notes["boats"].pk), "revision": None, "chars": None, "grade": 1},
+        {"document": str(notes["tides"].pk), "revision": 1, "chars": [0, 5], "grade": 0},
+    ]
+    assert api.get(f"{address}{body['id']}/").json() == body
+    assert api.get(address).json()["results"] == [body]
+    assert api.delete(f"{address}{body['id']}/").status_code == 204
+    assert api.get(address).json()["results"] == []
+
+
+def test_what_is_said_of_it_is_kept(notes, api, address):
+    body = api.post(address, {"query": "x", "language": "ZH-hans", "note": "y"}).json()
+    assert (body["language"], body["note"], body["judgements"]) == ("zh", "y", [])
+
+
+@pytest.mark.parametrize(
+    ("sent", "field"),
+    [
+        ({"query": " "}, "query"),
+        ({"query": "known"}, "query"),
+        ({"query": "x", "language": "klingon"}, "language"),
+        ({"query": "x", "colour": "red"}, "colour"),
+        ({"query": "x", "judgements": [{"grade": 3}]}, "judgements"),
+        ({"query": "x", "judgements": [{"document": "TIDES", "grade": 4}]}, "judgements"),
+        ({"query": "x", "judgements": [{"document": "TIDES", "revision": 1, "chars": [5, 5]}]}, "judgements"),
+        ({"query": "x", "judgements": [{"document": "TIDES", "revision": 1, "chars": [0, 99999]}]}, "judgements"),
+        ({"query": "x", "judgements": [{"document": "TIDES", "chars": [0, 5]}]}, "judgements"),
+        ({"query": "x", "judgements": [{"document": "TIDES", "revision": 1}]}, "judgements"),
+        ({"query": "x", "judgements": [{"document": "TIDES"}, {"document": "TIDES"}]}, "judgements"),
+        ({"query": "x", "judgements": [{"document": str(uuid.UUID(int=1))}]}, "judgements"),
+        ({"query": "x", "judgements": [{"passage": str(uuid.UUID(int=1))}]}, "judgements"),
+    ],
+)
+def test_what_makes_no_sense_is_400(notes, golden, api, address, sent, field):
+    golden("known")
+    tides = str(notes["tides"].pk)
+    for one in sent.get("judgements", []):
+        one.update({name: tides for name, value in one.items() if value == "TIDES"})
+    answer = api.post(address, sent)
+    assert answer.status_code == 400
+    assert field in answer.json()["errors"]
+    assert GoldenQuery.objects.count() == 1
+
+
+def test_a_passage_of_another_collection_is_none(notes, api, address, alice, space):
+    other = Collection.objects.create(name="Other", owner=alice, active_space=space)
+    sent = {"query": "x", "judgements": [{"passage": str(chunk_with("outboard").pk)}]}
+    assert api.post(address.replace(str(notes["boats"].collection_id), str(other.pk)), sent).status_code == 400
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "beir", "trec"])
+def test_a_file_goes_out_and_comes_back(notes, golden, api, address, form):
+    golden("what pulls the sea?", chunk_with("moon pulls"), notes["boats"])
+    answer = api.get(f"{address}export/", {"as": form})
+    file = BytesIO(b"".join(answer))
+    file.name = answer["Content-Disposition"].split('"')[1]
+    before = api.get(address).json()["results"][0]["judgements"]
+    GoldenQuery.objects.all().delete()
+    assert api.post(f"{address}import/", {"file": file}, format="multipart").json() == {"queries": 1, "judgements": 2}
+    assert api.get(address).json()["results"][0]["judgements"] == before
+
+
+def test_an_unknown_form_is_400(notes, api, address):
+    assert "as" in api.get(f"{address}export/", {"as": "xlsx"}).json()["errors"]
+
+
+def test_each_line_that_cannot_be_used_is_named(notes, api, address):
+    file = BytesIO(b"query,document\nx,ships\ny,boats\n,boats\n")
+    file.name = "golden.csv"
+    answer = api.post(f"{address}import/", {"file": file}, format="multipart")
+    assert answer.status_code == 400
+    assert answer.json()["errors"]["file"] == [
+        "Line 2: There is no document “ships” in this collection.",
+        "Line 4: query: This field is required.",
+    ]
+    assert not GoldenQuery.objects.exists()
+    assert api.post(f"{address}import/", {}, format="multipart").status_code == 400
+
+
+class TestEvaluations:
+    def test_one_is_started_listed_and_read(self, notes, golden, api, evaluations):
+        golden("what pulls the sea?", chunk_with("moon pulls"))
+        started = api.post(evaluations)
+        assert started.status_code == 202
+        body = started.json()
+        assert (body["state"], body["figures"], body["started_by"]) == ("waiting", {}, "alice")
+        assert api.post(evaluations).json()["id"] == body["id"]
+        runs.measure_next()
+        done = api.get(f"{evaluations}{body['id']}/").json()
+        assert (done["state"], done["queries"], done["figures"]["pairs"]["en>en"]["recall@10"]) == ("done", 1, 1.0)
+        assert api.get(evaluations).json()["results"] == [done]
+
+    def test_without_golden_queries_it_says_so(self, notes, api, evaluations):
+        assert "No golden query" in str(api.post(evaluations).json()["errors"])
+
+    def test_another_space_is_for_managers(self, notes, golden, api, evaluations, bob, collection, space):
+        golden("x", notes["boats"])
+        Membership.objects.create(collection=collection, user=bob, role=Role.CONTRIBUTOR)
+        assert client_of(bob).post(evaluations, {"space": str(space.pk)}).status_code == 403
+        assert client_of(bob).post(evaluations).status_code == 202
+        assert "space" in api.post(evaluations, {"space": str(uuid.uuid4())}).json()["errors"]
+        assert api.post(evaluations, {"space": str(space.pk)}).status_code == 202
+
+
+class TestWhoMay:
+    @pytest.fixture
+    def query(self, notes, golden) -> GoldenQuery:
+        return golden("what pulls the sea?", chunk_with("moon pulls"))
+
+    @pytest.fixture
+    def run(self, query, alice, collection) -> EvaluationRun:
+        return runs.start(alice, collection)
+
+    CALLS = (
+        ("get", "golden/"), ("post", "golden/"), ("get", "golden/{query}/"), ("delete", "golden/{query}/"),
+        ("get", "golden/export/"), ("post", "golden/import/"), ("get", "evaluations/"), ("post", "evaluations/"),
+        ("get", "evaluations/{run}/"),
+    )  # fmt: skip
+
+    @pytest.mark.parametrize(("method", "path"), CALLS)
+    def test_a_stranger_sees_nothing_and_a_viewer_changes_nothing(
+        self, query, run, collection, bob, charlie, shared_with_bob, method, path
+    ):
+        whole = f"/api/v1/collections/{collection.pk}/{path.format(query=query.pk, run=run.pk)}"
+        sent = {"format": "multipart"} if "import" in path else {}
+        refused = getattr(client_of(charlie), method)(whole, **sent)
+        missing = getattr(client_of(charlie), method)(whole.replace(str(collection.pk), str(uuid.UUID(int=1))), **sent)
+        assert (refused.status_code, refused.content) == (404, missing.content)
+        assert getattr(client_of(bob), method)(whole, **sent).status_code == (200 if method == "get" else 403)
+        assert GoldenQuery.objects.get() == query
+
+    def test_by_the_id_of_another_collection_nothing_is_reached(self, query, run, charlie, space):
+        theirs = Collection.objects.create(name="Theirs", owner=charlie, active_space=space)
+        client, base = client_of(charlie), f"/api/v1/collections/{theirs.pk}/"
+        assert client.get(f"{base}golden/{query.pk}/").status_code == 404
+        assert client.delete(f"{base}golden/{query.pk}/").status_code == 404
+        assert client.get(f"{base}evaluations/{run.pk}/").status_code == 404
+
+    def test_a_token_reaches_its_collections_only(self, query, run, alice, space):
+        other = Collection.objects.create(name="Other", owner=alice, active_space=space)
+        client = client_of(alice)
+        AccessToken.objects.get().limit_to([other])
+        for path in ("golden/", "golden/export/", "evaluations/"):
+            assert client.get(f"/api/v1/collections/{query.collection_id}/{path}").status_code == 404
+
+    def test_a_token_that_may_only_read_makes_none(self, query, alice, address):
+        client = client_of(alice, scopes=("read",))
+        assert client.get(address).status_code == 200
+        assert client.post(address, {"query": "y"}).status_code == 403
