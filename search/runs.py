@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from embeddings import serving
+from embeddings import queries
 from embeddings.models import Space
 from kb import bell
 from kb.models import Collection, Embedding, User
@@ -105,19 +105,19 @@ def measure_next() -> bool:
 
 
 def finish(run: EvaluationRun) -> EvaluationRun:
-    """The run at its end, measured in this process unless a worker is at it. Raises serving.EncoderAway."""
+    """The run at its end, measured in this process unless a worker is at it. Raises queries.EncoderAway."""
     while True:
         run.refresh_from_db()
         if not run.unfinished:
             return run
         if run.detail:
-            raise serving.EncoderAway(_(run.detail))
+            raise queries.EncoderAway(_(run.detail))
         if not _measure_slice(run.pk):
             time.sleep(0.2)
 
 
 def compare(user: User, collection: Collection, first: uuid.UUID, second: uuid.UUID) -> Comparison:
-    """A collection measured in two spaces with the same golden queries. Raises Unmeasurable, serving.EncoderAway."""
+    """A collection measured in two spaces with the same golden queries. Raises Unmeasurable, queries.EncoderAway."""
     before = finish(start(user, collection, space_id=first))
     return between(before, finish(start(user, collection, space_id=second)))
 
@@ -202,7 +202,7 @@ def _measure_slice(run_id: uuid.UUID | None) -> bool:
         return False
     try:
         _measure(lease)
-    except serving.EncoderAway:
+    except queries.EncoderAway:
         _wait_for_encoder(lease)
     except (LeaseLost, IntegrityError) as gone:  # the run, its collection or the golden query were deleted meanwhile
         log.info("Run %s is not ours any more, or lost a query: %r.", lease.run.pk, gone)
@@ -253,13 +253,13 @@ def _measure(lease: _Lease) -> None:
 
 
 def _ask(user: User, run: EvaluationRun, query: GoldenQuery, wanted: Sequence[Target]) -> list[Judged]:
-    """Raises serving.EncoderAway: figures of a search by words alone would say something else."""
+    """Raises queries.EncoderAway: figures of a search by words alone would say something else."""
     if not wanted:
         return []
     asked = Query(query.text, collections=(str(run.collection_id),), limit=DEPTH)
     answer = retrieval.search(user, asked, space_id=run.space_id)
     if answer.degraded:
-        raise serving.EncoderAway(answer.degraded)
+        raise queries.EncoderAway(answer.degraded)
     return judging.judge(query, answer.hits, wanted)
 
 

@@ -34,14 +34,18 @@ from kb.reading.failures import Reason
 from kb.reading.pdf_outline import Entry
 
 _SECONDS = 10.0
-"""pypdf needs one for the outline of the longest PDF that is read."""
+"""pypdf needs less than two for the outline of the longest PDF that is read."""
 
 _ENTRIES = 20_000
 """More headings than any book has; an outline may be made to go on for ever."""
 
 _DEEPEST = 15
 _NODES = 100_000
+"""Of the tree of names; each of its leaves has dozens."""
+
 _LONGEST = 2_000
+"""Characters of a title: the parent takes no more."""
+
 _SAID = ("Title", "Author", "Subject", "Keywords", "Producer")
 
 # Where in a destination's numbers the top stands, by its kind (ISO 32000-1, table 151).

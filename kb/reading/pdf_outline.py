@@ -1,4 +1,4 @@
-"""The outline of a PDF, and where on a page each of its headings stands."""
+"""The headings that the outline of a PDF names, and where on a page each of them stands."""
 
 import unicodedata
 from collections.abc import Sequence

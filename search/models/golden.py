@@ -73,15 +73,15 @@ class GoldenQuery(models.Model):
     def __str__(self) -> str:
         return self.text[:80]
 
-    def clean(self) -> None:
-        self.language = self.language or language.identify(self.text)
-
     def save(self, *args: Any, **kwargs: Any) -> None:
         self.clean()
         super().save(*args, **kwargs)
 
     def get_absolute_url(self) -> str:
         return reverse("golden_query", args=[self.collection.slug, self.pk])
+
+    def clean(self) -> None:
+        self.language = self.language or language.identify(self.text)
 
 
 class JudgementQuerySet(models.QuerySet["Judgement"]):

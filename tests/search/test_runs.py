@@ -12,7 +12,7 @@ from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
 from django.utils import timezone
 
-from embeddings import serving
+from embeddings import queries
 from embeddings.models import Space
 from kb import bell
 from kb.models import Collection, Embedding, Membership, Role
@@ -207,9 +207,9 @@ class TestComparison:
         return other
 
     def test_the_same_queries_in_two_spaces(self, other, collection, alice, space, monkeypatch):
-        encode = serving.encode_query
+        encode = queries.encode_query
         monkeypatch.setattr(
-            serving, "encode_query", lambda text, **more: encode(text, **{**more, "space_id": space.pk})
+            queries, "encode_query", lambda text, **more: encode(text, **{**more, "space_id": space.pk})
         )
         monkeypatch.setattr(ranking, "LEXICAL_WEIGHT", 0.0)
         found = runs.compare(alice, collection, space.pk, other.pk)

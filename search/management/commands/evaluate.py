@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from embeddings import serving, spaces
+from embeddings import queries, serving, spaces
 from kb import ingestion
 from kb.models import Collection, Document, User
 from search import evaluation, retrieval, runs, scope
@@ -66,7 +66,7 @@ def _of_collection(options: dict[str, Any]) -> dict[str, Any]:
         raise CommandError("There is no such person." if user is None else "A space is named by its id.")
     try:
         run = runs.finish(runs.start(user, collection, space_id=options["space"] and UUID(options["space"])))
-    except (runs.Unmeasurable, serving.EncoderAway) as why:
+    except (runs.Unmeasurable, queries.EncoderAway) as why:
         raise CommandError(str(why)) from why
     if run.state == RunState.FAILED:
         raise CommandError(run.detail)
