@@ -68,12 +68,15 @@ class Chunk(models.Model):
         verbose_name_plural = _("chunks")
         ordering = ["ordinal"]
         constraints = [
-            # With the language: which languages documents have passages in is counted without a look at the passages.
-            models.UniqueConstraint(fields=["revision", "ordinal"], include=["language"], name="chunk_ordinal_once"),
+            models.UniqueConstraint(fields=["revision", "ordinal"], name="chunk_ordinal_once"),
             models.CheckConstraint(condition=Q(start__lt=F("end")), name="chunk_range"),
             models.CheckConstraint(condition=Q(tokens__gt=0), name="chunk_has_tokens"),
         ]
-        indexes = [GinIndex(fields=["lexemes"], name="chunk_lexemes")]
+        indexes = [
+            GinIndex(fields=["lexemes"], name="chunk_lexemes"),
+            # The languages of a document, and whether it has passages in one, without a look at the passages.
+            models.Index(fields=["revision", "language"], name="chunk_languages"),
+        ]
 
     def __str__(self) -> str:
         return self.text[:80]

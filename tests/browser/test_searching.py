@@ -1,9 +1,13 @@
 """What a person does on the search page, by keyboard and by mouse."""
 
 import re
+import uuid
 
 import pytest
 from playwright.sync_api import Page, expect
+
+from embeddings.models import Space
+from kb.models import Collection
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -201,3 +205,18 @@ def test_on_a_phone_filters_open_and_stay_open(alice, notes, open_page):
     expect(page.locator(".hit .open")).to_have_text(["Mond"])
     expect(page.get_by_role("checkbox", name="German")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_when_the_encoder_is_back_the_page_asks_again(alice, notes, collection, answering, open_page):
+    served = collection.active_space
+    gone = Space.objects.create(
+        id=uuid.uuid4(), name="gone", model="gone", fingerprint="gone", dimensions=8, dtype="float32", max_tokens=8
+    )
+    Collection.objects.update(active_space=gone)
+    page = open_page("/?q=boats")
+    page.evaluate("window.stayed = true")
+    expect(page.get_by_text("found by their words alone")).to_be_visible()
+    Collection.objects.update(active_space=served)
+    expect(page.get_by_text("found by their words alone")).to_have_count(0)
+    expect(page.locator(".hit").first).to_be_visible()
+    assert page.evaluate("window.stayed"), "the page was loaded again"
