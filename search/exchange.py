@@ -24,9 +24,6 @@ from search.forms import LanguageField, QueryTextField
 from search.models import GoldenQuery, Judgement
 from search.models.golden import LONGEST, Grade
 
-ROWS = 20_000
-"""Of a file, at most."""
-
 BYTES = 32 * 1024 * 1024
 """Of a file, at most."""
 
@@ -58,8 +55,8 @@ def bring_in(user: User, collection: Collection, path: Path, kind: Format) -> Im
     mistakes: list[Mistake] = []
     for found in kind.read(path):
         (mistakes if isinstance(found, Mistake) else rows).append(found)  # type: ignore[arg-type]
-        if len(rows) > ROWS:
-            raise Mistaken([Mistake(0, _("A file may have at most %s rows.") % ROWS)])
+        if max(len(rows), len(mistakes)) > formats.ROWS:
+            raise Mistaken([formats.too_many()])
     checked = list(_checked(rows, mistakes))
     places = _places(collection, checked, mistakes)
     if mistakes:

@@ -12,6 +12,7 @@ import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any
 
@@ -20,6 +21,9 @@ from django.utils.translation import gettext as _
 
 from kb.reading import archive
 from kb.reading.failures import Unreadable
+
+ROWS = 20_000
+"""Of a file, at most."""
 
 COLUMNS = ("query", "language", "note", "document", "title", "revision", "start", "end", "grade")
 """Of the CSV file. `title` is for people: it is written, and passed over when read."""
@@ -85,6 +89,11 @@ class Asked:
 Found = Iterator[Row | Mistake]
 
 
+def too_many() -> Mistake:
+    """What is said of a file that is too long."""
+    return Mistake(0, _("A file may have at most %s rows.") % ROWS)
+
+
 @dataclass(frozen=True)
 class Format:
     """One form: how files of it end, what they are, and how they are read and written."""
@@ -105,13 +114,13 @@ _FORMULA = re.compile(r"'*[=+\-@\t]")
 def _read_csv(path: Path) -> Found:
     with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
         reader = csv.DictReader(file, strict=True)
-        missing = {"query"} - set(reader.fieldnames or ())
-        unknown = sorted({str(name) for name in reader.fieldnames or ()} - set(COLUMNS))
-        if missing or unknown:
-            yield Mistake(1, _("The first line must name columns out of these: %s.") % ", ".join(COLUMNS))
-            return
-        begin = reader.line_num + 1
+        begin = 1
         try:
+            named = set(reader.fieldnames or ())
+            if "query" not in named or named - set(COLUMNS):
+                yield Mistake(1, _("The first line must name columns out of these: %s.") % ", ".join(COLUMNS))
+                return
+            begin = reader.line_num + 1
             while values := next(reader, None):
                 yield _csv_row(begin, values)
                 begin = reader.line_num + 1
@@ -203,7 +212,7 @@ def _decoded(file: IO[bytes], kind: type[Any], name: str = "") -> Iterator[tuple
             continue
         try:
             yield line, decoder.decode(written)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             yield line, Mistake(line, _("This line cannot be read: %s.") % error, name)
 
 
@@ -332,18 +341,23 @@ def _read_beir(zipped: zipfile.ZipFile) -> Found:
                 continue
             about = {name: str(told.metadata.get(name, "")) for name in ("language", "note")}
             queries[told.id] = _Linked(Row(line, {"query": told.text, **about}, (), asked))
-    qrels = _qrels(zipped, judged, "\t", ("query", "document", "grade"))
-    yield from _join(queries, qrels, _titles(zipped), judged)
+            if len(queries) > ROWS:
+                yield too_many()
+                return
+    columns = ("query", "document", "grade")
+    first = islice(_qrels(zipped, judged, "\t", columns), ROWS)
+    titles = _titles(zipped, {one.document for one in first if isinstance(one, _Qrel)})
+    yield from _join(queries, _qrels(zipped, judged, "\t", columns), titles, judged)
 
 
-def _titles(zipped: zipfile.ZipFile) -> dict[str, str]:
-    """The titles of the corpus: what people call the documents of a set that was made elsewhere."""
+def _titles(zipped: zipfile.ZipFile, wanted: set[str]) -> dict[str, str]:
+    """The titles of these documents of the corpus: what people call the documents of a set that was made elsewhere."""
     corpus = _member(zipped, r"corpus\.jsonl")
     if corpus is None:
         return {}
     with zipped.open(corpus) as file:
-        decoded = [told for _line, told in _decoded(file, _BeirDocument)]
-    return {told.id: told.title for told in decoded if not isinstance(told, Mistake)}
+        documents = (told for _line, told in _decoded(file, _BeirDocument) if not isinstance(told, Mistake))
+        return {told.id: told.title for told in documents if told.id in wanted}
 
 
 def _write_beir(queries: Iterable[Asked], file: IO[bytes]) -> None:
@@ -365,7 +379,7 @@ def _write_beir(queries: Iterable[Asked], file: IO[bytes]) -> None:
 
 # --- TREC ---
 
-_TOPIC = re.compile(r'<top(?:\s+lang="([^"]*)")?\s*>(.*?)</top>', re.DOTALL)
+_LANGUAGE = re.compile(r'\s+lang="([^"]*)"')
 _FIELD = re.compile(r"<(num|title|narr)>([^<]*)")
 _LABEL = re.compile(r"\s*(?:Number|Narrative):")
 
@@ -377,18 +391,31 @@ def _read_trec(zipped: zipfile.ZipFile) -> Found:
         return
     queries: dict[str, _Linked] = {}
     topics = zipped.read(asked).decode("utf-8", "replace")
-    for topic in _TOPIC.finditer(topics):
-        told = {name: html.unescape(value) for name, value in _FIELD.findall(topic[2])}
-        line = topics.count("\n", 0, topic.start()) + 1
+    for line, head, body in _topics(topics):
+        told = {name: html.unescape(value) for name, value in _FIELD.findall(body)}
         key = _LABEL.sub("", told.get("num", ""), count=1).strip()
         if not key:
             yield Mistake(line, _("This topic has no number."), asked)
             continue
         note = _LABEL.sub("", told.get("narr", ""), count=1).strip()
-        told = {"query": told.get("title", ""), "language": topic[1] or "", "note": note}
-        queries[key] = _Linked(Row(line, told, (), asked))
+        spoken = _LANGUAGE.match(head)
+        values = {"query": told.get("title", ""), "language": spoken[1] if spoken else "", "note": note}
+        queries[key] = _Linked(Row(line, values, (), asked))
+        if len(queries) > ROWS:
+            yield too_many()
+            return
     qrels = _qrels(zipped, judged, None, ("query", "iteration", "document", "grade"))
     yield from _join(queries, qrels, {}, judged)
+
+
+def _topics(text: str) -> Iterator[tuple[int, str, str]]:
+    """The line each topic begins on, the rest of its tag, and what is in it; in one pass, whatever the text."""
+    line = 1
+    for number, part in enumerate(text.split("<top")):
+        if number and part[:1] in (">", " ", "\t", "\n"):
+            head, _sign, body = part.partition(">")
+            yield line, head, body.partition("</top>")[0]
+        line += part.count("\n")
 
 
 def _write_trec(queries: Iterable[Asked], file: IO[bytes]) -> None:

@@ -81,6 +81,7 @@ class GoldenQuery(models.Model):
         return reverse("golden_query", args=[self.collection.slug, self.pk])
 
     def clean(self) -> None:
+        """What is left empty is told by the words."""
         self.language = self.language or language.identify(self.text)
 
 

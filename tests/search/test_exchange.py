@@ -130,29 +130,26 @@ class TestCsv:
         rows = list(csv.DictReader(io.StringIO(written(collection, "csv").decode())))
         assert [(row["query"], row["note"]) for row in rows] == [("'=HYPERLINK(1)", "'+1")]
 
-    @pytest.mark.parametrize(
-        ("row", "sentence"),
-        [
-            (",boats,,,,", "Line 3: query: This field is required."),
-            ("x,ships,,,,", "Line 3: There is no document “ships” in this collection."),
-            ("x,boats,,,,7", "Line 3: grade: Select a valid choice. 7 is not one of the available choices."),
-            ("x,boats,1,0,,", "Line 3: A passage needs a revision, a start and an end."),
-            ("x,boats,1,5,5,", "Line 3: A passage ends after it begins."),
-            ("x,boats,1,0,999999,", "Line 3: This document has no such passage."),
-            ("x,boats,9,0,5,", "Line 3: This document has no such passage."),
-            ("x,,1,0,5,", "Line 3: A passage needs a document."),
-            ('x,"boats\n\n",,,,9', "Line 3: grade: Select a valid choice. 9 is not one of the available choices."),
-            ("x,boats,,,,,,", "Line 3: This line has more cells than the first line has columns."),
-            ('x,"boats" y,,,,', "Line 3: This line cannot be read: ',' expected after '\"'."),
-        ],
+    BAD = (
+        (",boats,,,,", "query: This field is required."),
+        ("x,ships,,,,", "There is no document “ships” in this collection."),
+        ("x,boats,,,,7", "grade: Select a valid choice. 7 is not one of the available choices."),
+        ("x,boats,1,0,,", "A passage needs a revision, a start and an end."),
+        ("x,boats,1,5,5,", "A passage ends after it begins."),
+        ('x,"boats\n\n",,,,9', "grade: Select a valid choice. 9 is not one of the available choices."),
+        ("x,boats,1,0,999999,", "This document has no such passage."),
+        ("x,boats,9,0,5,", "This document has no such passage."),
+        ("x,,1,0,5,", "A passage needs a document."),
+        ("x,boats,,,,,,", "This line has more cells than the first line has columns."),
+        ('x,"boats" y,,,,', "This line cannot be read: ',' expected after '\"'."),
     )
-    def test_a_line_that_cannot_be_used_is_named(self, notes, bring_in, row, sentence):
-        head = "query,document,revision,start,end,grade\nwhat,boats,,,,3\n"
-        assert mistakes(bring_in, head + row) == [sentence]
 
-    def test_all_mistakes_are_told_at_once_in_the_order_of_the_lines(self, notes, bring_in):
-        told = mistakes(bring_in, "query,document,grade\nx,ships,\nx,boats,9\nx,rafts,\n")
-        assert [one.split(":")[0] for one in told] == ["Line 2", "Line 3", "Line 4"]
+    def test_each_line_that_cannot_be_used_is_named(self, notes, bring_in):
+        file, expected = "query,document,revision,start,end,grade\nwhat,boats,,,,3\n", []
+        for row, sentence in self.BAD:
+            expected.append(f"Line {file.count(chr(10)) + 1}: {sentence}")
+            file += f"{row}\n"
+        assert mistakes(bring_in, file) == expected
 
     def test_a_name_that_two_documents_have_is_refused(self, notes, bring_in, upload, work):
         upload("other.md", "# Other\n\nOther.\n", title="boats")
@@ -170,8 +167,16 @@ class TestCsv:
         assert mistakes(bring_in, head)[0].startswith("Line 1: The first line must name columns out of these: query,")
 
     def test_a_file_has_an_end(self, notes, bring_in, monkeypatch):
-        monkeypatch.setattr(exchange, "ROWS", 2)
-        assert mistakes(bring_in, "query\na\nb\nc\n") == ["A file may have at most 2 rows."]
+        monkeypatch.setattr(formats, "ROWS", 2)
+        queries = "".join(f'{{"_id": "{n}", "text": "{n}"}}\n' for n in range(3))
+        topics = "".join(f"<top>\n<num> {n}\n<title> {n}\n</top>\n" for n in range(3))
+        for name, file in {
+            "rows.csv": b"query\na\nb\nc\n",
+            "mistakes.jsonl": b"x\n" * 3,
+            "beir.zip": zipped({"queries.jsonl": queries, "qrels.tsv": ""}),
+            "trec.zip": zipped({"topics.txt": topics, "qrels.txt": ""}),
+        }.items():
+            assert mistakes(bring_in, file, name) == ["A file may have at most 2 rows."]
 
 
 class TestJsonLines:
@@ -227,6 +232,19 @@ class TestTrec:
             "topics.txt, line 1: This topic has no number.",
             "topics.txt, line 5: query: This field is required.",
         ]
+
+
+@pytest.mark.parametrize(
+    ("name", "file"),
+    [
+        ("quotes.csv", b'"query" x\n'),
+        ("deep.jsonl", b'{"query": "x", "judgements": ' + b"[" * 100_000),
+        ("open.zip", zipped({"topics.txt": "<top>" * 200_000, "qrels.txt": ""})),
+        ("deep.zip", zipped({"queries.jsonl": '{"_id": "1", "metadata": ' + '{"a":' * 100_000, "qrels.tsv": ""})),
+    ],
+)  # fmt: skip
+def test_a_hostile_file_is_refused_in_good_time(notes, bring_in, name, file):
+    assert mistakes(bring_in, file, name)
 
 
 def test_a_hostile_zip_is_not_opened(notes, bring_in):
