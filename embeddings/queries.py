@@ -3,6 +3,7 @@
 import json
 import time
 import uuid
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
@@ -40,6 +41,21 @@ def encode_query(text: str, *, space_id: uuid.UUID, instruction: str = "", timeo
         raise EncoderAway("Redis does not answer.") from error
 
 
+def encode_together(texts: Sequence[str], *, space_id: uuid.UUID, until: float, instruction: str = "") -> Embeddings:
+    """The embeddings of several texts as queries, float32 [n, dimensions], in their order. Whoever asks waits for as
+    many micro-batches as they take, at most until time.monotonic() is `until`. Raises EncoderAway."""
+    connection = _client()
+    try:
+        if not connection.exists(_pulse_key(space_id)):
+            raise EncoderAway("No process serves the encoder of this space.")
+        left = until - time.monotonic()
+        requests = [_request(text, instruction, left) for text in texts]
+        connection.rpush(_queue_key(space_id), *(json.dumps(request) for request in requests))
+        return np.stack([_answer_by(connection, request["id"], until) for request in requests])
+    except redis.RedisError as error:
+        raise EncoderAway("Redis does not answer.") from error
+
+
 def is_answering(space_id: uuid.UUID) -> bool:
     """Whether a process has lately shown that it serves this space. Raises redis.RedisError."""
     return bool(_client().exists(_pulse_key(space_id)))
@@ -49,10 +65,19 @@ def _ask(text: str, *, space_id: uuid.UUID, instruction: str, timeout: float) ->
     connection = _client()
     if not connection.exists(_pulse_key(space_id)):
         raise EncoderAway("No process serves the encoder of this space.")
-    request_id = str(uuid.uuid4())
-    request = {"id": request_id, "text": text, "instruction": instruction, "expires": time.time() + timeout}
+    until = time.monotonic() + timeout
+    request = _request(text, instruction, timeout)
     connection.rpush(_queue_key(space_id), json.dumps(request))
-    answer: Any = connection.blpop([_answer_key(request_id)], timeout=timeout)
+    return _answer_by(connection, request["id"], until)
+
+
+def _request(text: str, instruction: str, timeout: float) -> dict[str, Any]:
+    return {"id": str(uuid.uuid4()), "text": text, "instruction": instruction, "expires": time.time() + timeout}
+
+
+def _answer_by(connection: redis.Redis, request_id: str, until: float) -> Embeddings:
+    left = until - time.monotonic()
+    answer: Any = connection.blpop([_answer_key(request_id)], timeout=left) if left > 0 else None
     if answer is None:
         raise EncoderAway("The encoder did not answer in time.")
     return np.frombuffer(answer[1], dtype=np.float32)

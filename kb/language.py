@@ -1,7 +1,10 @@
 """Which language a text is in, by its script first and by its words where a script has several languages."""
 
+import math
 from collections import Counter
+from collections.abc import Iterator
 from functools import cache
+from itertools import islice
 
 import py3langid
 import regex
@@ -66,6 +69,12 @@ _OWN_LETTERS = {
 # How many letters make a word, about, where no spaces say so.
 _LETTERS_A_WORD = {"Han": 2, "Hiragana": 2, "Katakana": 2, "Thai": 4, "Lao": 4, "Khmer": 4, "Myanmar": 4, "Tibetan": 4}
 
+_UNCERTAIN = 4
+"""So many languages a text may be in at once."""
+
+_UNLIKELY = 0.1
+"""What a language is at least beside the likeliest."""
+
 _LETTERS_LEAST = 0.3
 _KANA_SHARE = 0.1
 """Japanese has this much kana among its letters at least; Chinese that quotes some has less."""
@@ -105,6 +114,19 @@ def identify(text: str) -> str:
     return _OF_SCRIPT.get(script) or _by_words(" ".join(runs[script]), _SHARED.get(script, LATIN))
 
 
+def chances(text: str) -> dict[str, float]:
+    """The languages a text may be in with their chances, which add up to 1; the less likely ones are left out. Few
+    words of a script with many languages are often several languages at once."""
+    best = identify(text)
+    choices = LATIN if best in LATIN else next((shared for shared in _SHARED.values() if best in shared), frozenset())
+    ranked = list(islice(_ranked(text, choices), _UNCERTAIN)) if choices else []
+    if not ranked:
+        return {best: 1.0}
+    likelihoods = {language: math.exp(score - ranked[0][1]) for language, score in ranked}
+    likely = {language: one for language, one in likelihoods.items() if one >= _UNLIKELY}
+    return {language: one / sum(likely.values()) for language, one in likely.items()}
+
+
 def _is_figures(text: str, runs: list[str]) -> bool:
     """Whether it is a table of figures and codes: the few letters in it are in no language."""
     return sum(map(len, runs)) < _LETTERS_LEAST * len("".join(text.split()))
@@ -131,9 +153,13 @@ def _written_in(character: str) -> frozenset[str]:
 
 
 def _by_words(text: str, choices: frozenset[str]) -> str:
+    return next((language for language, _score in _ranked(text, choices)), UNKNOWN)
+
+
+def _ranked(text: str, choices: frozenset[str]) -> Iterator[tuple[str, float]]:
+    """The languages it may be in, the likeliest first, each with the logarithm of its likelihood."""
     letters = set(text.lower())
-    for language, _score in py3langid.rank(text):
+    for language, score in py3langid.rank(text):
         own = _OWN_LETTERS.get(language)
         if language in choices and (own is None or letters.intersection(own)):
-            return str(language)
-    return UNKNOWN
+            yield str(language), float(score)

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from embeddings import spaces
-from kb.benchmarks import fidelity, speed
+from kb.benchmarks import fidelity, registry, speed
 from kb.benchmarks.speed import Measured
 from kb.management.commands.demo import CORPUS
 from kb.models import Collection
@@ -30,8 +30,13 @@ class Command(BaseCommand):
         against.add_argument("html", nargs="+", type=Path, metavar="HTML", help="Its files, in the order of the book.")
         against.add_argument("--missing", action="store_true", help="Print what was not found, too.")
         against.add_argument("--json", action="store_true", help="Print all figures as JSON.")
+        for measure in registry.MEASURES.values():
+            measure.add_arguments(measures.add_parser(measure.name, help=measure.help))
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if measure := registry.MEASURES.get(options["measure"]):
+            measure.run(options, self.stdout.write)
+            return
         try:
             self._read(options) if options["measure"] == "read" else self._fidelity(options)
         except (Unreadable, spaces.NoSpace) as error:

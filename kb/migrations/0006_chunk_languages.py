@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('kb', '0004_reading_parts'),
+        ('kb', '0005_common_lexemes'),
     ]
 
     operations = [
