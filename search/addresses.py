@@ -1,5 +1,6 @@
 """The address of a search: all that it asks, cleaned, and the addresses that ask a little more or less."""
 
+import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
@@ -56,6 +57,10 @@ class Address:
         return next(iter(self.values("q")), "")
 
     @property
+    def like(self) -> str:
+        return next(iter(self.values("like")), "")
+
+    @property
     def mode(self) -> Mode:
         return next((mode for mode in MODES if mode in self.values("mode")), "hybrid")
 
@@ -98,6 +103,7 @@ class Address:
             media_types=tuple(dict.fromkeys(kinds)),
             created_after=self._after(),
             created_before=self._before(),
+            like=uuid.UUID(self.like) if self.like else None,
         )
 
     def _after(self) -> datetime | None:
@@ -115,6 +121,8 @@ def of(given: QueryDict) -> Address:
     for name, clean in _CLEANED.items():
         values = [cleaned for value in given.getlist(name)[:MOST] if (cleaned := clean(value))]
         pairs += [(name, value) for value in (dict.fromkeys(values) if name in _SEVERAL else values[:1])]
+    if any(name == "q" for name, _value in pairs):
+        pairs = [pair for pair in pairs if pair[0] != "like"]  # a question is asked instead of "more like this"
     return Address(tuple(pairs), _page(given.get("page", "")), len(given.get("q", "").strip()) > LONGEST)
 
 
@@ -136,6 +144,13 @@ def _kind(value: str) -> str:
     return min(wording.alike(cleaned)) if (cleaned := text.one_line(value)) else ""
 
 
+def _uuid(value: str) -> str:
+    try:
+        return str(uuid.UUID(value))
+    except ValueError:
+        return ""
+
+
 def _date(value: str) -> str:
     day = _day(value)
     return day.isoformat() if day and day.year in _YEARS else ""
@@ -143,6 +158,7 @@ def _date(value: str) -> str:
 
 _CLEANED: dict[str, Callable[[str], str]] = {
     "q": _text,
+    "like": _uuid,
     "collection": text.one_line,
     "language": text.one_line,
     "kind": _kind,
@@ -153,7 +169,7 @@ _CLEANED: dict[str, Callable[[str], str]] = {
     "mode": _one_of([mode for mode in MODES if mode != "hybrid"]),
 }
 _SEVERAL = {"collection", "language", "kind", "tag"}
-_NARROWING = {*_CLEANED} - {"q"}
+_NARROWING = {*_CLEANED} - {"q", "like"}
 
 
 def _day(value: str) -> date | None:

@@ -109,7 +109,7 @@ def _counted(user: User | AnonymousUser, query: Query, sql: str, *, before: tupl
     where = scope.of(user, query)
     if where is None:
         return []
-    spoken = where.language.format(table="c")
+    spoken = where.passages.format(table="c")
     held = f" AND EXISTS (SELECT FROM kb_chunk c WHERE c.revision_id = r.id{spoken})" if spoken else ""
     return scope.rows(sql.format(where=where.documents + held), [*before, *where.params])
 

@@ -122,7 +122,9 @@ def _example(user: User | AnonymousUser, query: Query) -> Chunk | None:
         raise BadQuery(_("There is no such passage."), about="like") from error
 
 
-def _encode(user: User | AnonymousUser, query: Query, example: Chunk | None, space_id: UUID | None) -> tuple[list[_Encoded], str]:
+def _encode(
+    user: User | AnonymousUser, query: Query, example: Chunk | None, space_id: UUID | None
+) -> tuple[list[_Encoded], str]:
     """The query in each space that the collections in scope are in, and why one is missing, if one is."""
     if query.mode == "lexical" and example is None:
         return [], ""

@@ -23,6 +23,7 @@ _of_collection: list[URLPattern | URLResolver] = [
 urlpatterns = [
     path("", views.search, name="search"),
     path("again/", views.again, name="search_again"),
+    path("sentences/", views.sentences, name="search_sentences"),
     path("passages/<uuid:passage_id>/citation/", views.citation, name="citation"),
     path("searches/", saved_views.searches, name="searches"),
     path("searches/<uuid:search_id>/delete/", saved_views.delete, name="search_delete"),

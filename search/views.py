@@ -7,7 +7,7 @@ from uuid import UUID
 import redis
 from django.contrib.auth.decorators import login_required
 from django.db.models import Count
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
@@ -16,9 +16,9 @@ from embeddings import queries
 from kb.models import Chunk, Collection, Document, Revision, User
 from kb.models.document import UNFINISHED
 from kb.views import access
-from search import addresses, citations, facets, golden, log, quotations, retrieval, scope
+from search import addresses, citations, facets, golden, highlights, log, quotations, retrieval, scope
 from search.addresses import Address
-from search.hits import MODES, Answer
+from search.hits import MODES, Answer, Citation
 from search.models import RecentSearch, SavedSearch
 from search.templatetags.passages import cited
 
@@ -51,6 +51,20 @@ def again(request: HttpRequest) -> HttpResponse:
 
 @login_required
 @require_GET
+def sentences(request: HttpRequest) -> HttpResponse:
+    """The sentences that answer, in passages that the page shows already: by passage, ranges of its characters."""
+    text = addresses.of(request.GET).text
+    shown = [known for value in request.GET.getlist("passage")[: addresses.PAGE_SIZE] if (known := _id(value))]
+    found = highlights.answering(access.person(request), text, shown) if text and shown else {}
+    return JsonResponse({str(passage): ranges for passage, ranges in found.items()})
+
+
+def _id(value: str) -> UUID | None:
+    return UUID(value) if scope.is_uuid(value) else None
+
+
+@login_required
+@require_GET
 def citation(request: HttpRequest, passage_id: UUID) -> HttpResponse:
     """The citation of a passage, written out to be copied."""
     try:
@@ -72,6 +86,7 @@ def _page(request: HttpRequest, address: Address) -> HttpResponse:
         "answer": answer,
         "verdicts": golden.verdicts(person, answer) if answer else None,
         "refusal": refusal,
+        "like": _like(person, address),
         "pages": _pages(address, answer),
         "facets": offered,
         "chips": facets.chips(address, offered),
@@ -82,7 +97,7 @@ def _page(request: HttpRequest, address: Address) -> HttpResponse:
     }
     if not answer or not answer.hits:
         context["stock"] = _stock(person)
-    if not address.text:
+    if not answer and not refusal:
         context["saved"] = SavedSearch.objects.filter(user=person)
         context["recent"] = [addresses.kept(one.asked) for one in RecentSearch.objects.of(person)[:RECENT]]
     response = render(request, "search/search.html", context)
@@ -93,12 +108,20 @@ def _page(request: HttpRequest, address: Address) -> HttpResponse:
 
 def _answer(person: User, address: Address) -> tuple[Answer | None, str]:
     """The answer, or why there is none."""
-    if not address.text:
+    if not address.text and not address.like:
         return None, ""
     try:
         return retrieval.search(person, address.query()), ""
     except retrieval.BadQuery as refusal:
         return None, str(refusal)
+
+
+def _like(person: User, address: Address) -> Citation | None:
+    """The passage that others are to be like."""
+    try:
+        return citations.of(citations.find(person, UUID(address.like))) if address.like else None
+    except Chunk.DoesNotExist:
+        return None
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,54 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
   window.location.reload();
 });
 
+// --- The sentences that answer ---
+
+const PATIENCE = 3000;
+
+// They come after the hits, and only their look changes: nothing moves. Late or not at all, the hits are what they are.
+async function showAnswers() {
+  const list = document.querySelector(".hits[data-sentences]:not([data-asked])");
+  if (!list) return;
+  list.dataset.asked = "yes";
+  const passages = Array.from(list.querySelectorAll("[data-passage]"), (hit) => `&passage=${hit.dataset.passage}`);
+  try {
+    const answer = await window.fetch(list.dataset.sentences + passages.join(""), {
+      headers: { Accept: "application/json" },
+      signal: AbortSignal.timeout(PATIENCE),
+    });
+    if (!answer.ok || answer.redirected) return;
+    for (const [passage, ranges] of Object.entries(await answer.json())) {
+      const text = list.querySelector(`[data-passage="${passage}"] .passage`);
+      for (const range of ranges) mark(text, range);
+    }
+  } catch {
+    // Highlights are a help; without them the page is whole.
+  }
+}
+
+// The range counts characters as people do; a string of this language has two units for some of them.
+function mark(text, [start, end]) {
+  const nodes = [];
+  const walker = document.createTreeWalker(text, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) nodes.push(walker.currentNode);
+  let position = 0;
+  for (const node of nodes) {
+    const characters = Array.from(node.data);
+    const from = Math.max(start - position, 0);
+    const to = Math.min(end - position, characters.length);
+    position += characters.length;
+    if (from >= to || !node.parentNode.closest(".paragraph")) continue;
+    const chosen = node.splitText(characters.slice(0, from).join("").length);
+    chosen.splitText(characters.slice(from, to).join("").length);
+    const answering = document.createElement("mark");
+    answering.className = "answers";
+    chosen.replaceWith(answering);
+    answering.append(chosen);
+  }
+}
+
+document.body.addEventListener("htmx:afterSettle", showAnswers);
+
 // --- Back ---
 
 // Back to a search that another one took the place of loads it again; where one was there, its entry in the history
@@ -139,4 +187,5 @@ async function copyFrom(field) {
 }
 
 comeBack();
+showAnswers();
 reveal();

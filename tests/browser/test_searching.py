@@ -31,6 +31,10 @@ def focused(page: Page) -> str:
     return str(page.evaluate("document.activeElement.innerText"))
 
 
+def height(page: Page) -> float:
+    return float(page.evaluate("document.documentElement.getBoundingClientRect().height"))
+
+
 def titles(page: Page) -> list[str]:
     return page.locator(".hit .open").all_inner_texts()
 
@@ -220,3 +224,32 @@ def test_when_the_encoder_is_back_the_page_asks_again(alice, notes, collection, 
     expect(page.get_by_text("found by their words alone")).to_have_count(0)
     expect(page.locator(".hit").first).to_be_visible()
     assert page.evaluate("window.stayed"), "the page was loaded again"
+
+
+def test_the_sentences_that_answer_are_marked_after_the_hits_and_nothing_moves(
+    alice, upload, work, answering, open_page
+):
+    answer = "The moon 🌙 pulls the sea towards it."
+    upload("tides.md", f"# Tides 🌊\n\nBoats are kept in the harbour. {answer} Nobody sails in a storm.", title="Tides")
+    work()
+    page = open_page("/")
+    page.fill("#q", "what pulls the sea towards the moon")
+    heights: list[float] = []
+    page.route("**/sentences/**", lambda route: (heights.append(height(page)), route.continue_()))
+    page.press("#q", "Enter")
+    expect(page.locator(".hit .answers").first).to_be_visible()
+    assert "".join(page.locator(".hit .answers").all_inner_texts()) == answer
+    assert heights == [height(page)]
+
+
+def test_more_like_this_and_back_to_a_question(alice, notes, answering, open_page):
+    page = open_page("/?q=Mond&mode=lexical")
+    page.get_by_role("link", name=re.compile("More like this.*Mond")).click()
+    expect(page.get_by_text("Passages that say something like")).to_be_visible()
+    expect(page.locator(".hit").first).to_be_visible()
+    assert "Mond" not in titles(page)
+    page.get_by_role("checkbox", name="Spanish").check()
+    expect(page.locator(".hit .open")).to_have_text(["Luna"])
+    page.fill("#q", "moon")
+    page.press("#q", "Enter")
+    expect(page.get_by_text("Passages that say something like")).to_have_count(0)

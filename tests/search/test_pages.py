@@ -6,10 +6,11 @@ from html import unescape
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from embeddings.models import Space
 from kb import ingestion
-from kb.models import Collection, User
+from kb.models import Chunk, Collection, User
 from search.hits import Citation, Hit, Scores
 from search.templatetags import passages
 
@@ -129,6 +130,30 @@ def test_it_costs_the_same_number_of_queries_however_many_hits(
     work()
     with django_assert_max_num_queries(25):
         assert len(titles(browser.get("/", {"q": "moon"}).content.decode())) == 10
+
+
+def test_the_sentences_that_answer_are_told_apart(browser, upload, work, answering, charlie):
+    upload("sea.md", "Boats are kept in the harbour. The moon pulls the sea. Nobody sails in a storm.", title="Sea")
+    work()
+    chunk = Chunk.objects.get()
+    asked = {"q": "moon pulls the sea", "passage": [str(chunk.pk), "x"]}
+    [[start, end]] = browser.get(reverse("search_sentences"), asked).json()[str(chunk.pk)]
+    assert chunk.text[start:end] == "The moon pulls the sea."
+    assert browser.get(reverse("search_sentences"), {"q": "", "passage": str(chunk.pk)}).json() == {}
+    browser.force_login(charlie)
+    assert browser.get(reverse("search_sentences"), asked).json() == {}
+
+
+def test_more_like_a_passage(browser, corpus, answering, charlie):
+    chunk = Chunk.objects.get(text__contains="sea & the land")
+    page = browser.get("/", {"like": str(chunk.pk)}).content.decode()
+    assert "Passages that say something like" in page
+    assert titles(page)
+    assert "There is no such passage" in browser.get("/", {"like": str(uuid.uuid4())}).content.decode()
+    browser.force_login(charlie)
+    page = browser.get("/", {"like": str(chunk.pk)}).content.decode()
+    assert "There is no such passage" in page
+    assert "Tides" not in page
 
 
 def hit(text: str, highlights: list[tuple[int, int]]) -> Hit:
