@@ -204,7 +204,7 @@ def test_who_is_signed_out_meanwhile_comes_to_sign_in(alice, notes, open_page):
 def test_on_a_phone_filters_open_and_stay_open(alice, notes, open_page):
     page = open_page("/?q=moon&mode=lexical", viewport=PHONE)
     expect(page.get_by_role("checkbox", name="German")).to_be_hidden()
-    page.get_by_label("Filters").check()
+    page.get_by_role("checkbox", name="Filters").check()
     page.get_by_role("checkbox", name="German").check()
     expect(page.locator(".hit .open")).to_have_text(["Mond"])
     expect(page.get_by_role("checkbox", name="German")).to_be_visible()
