@@ -22,6 +22,9 @@ from search.hits import MODES, Answer, Citation
 from search.models import RecentSearch, SavedSearch
 from search.templatetags.passages import cited
 
+PATIENCE = 4.0
+"""Seconds that the page waits for the sentences of a few passages: they come after the hits, nobody waits for them."""
+
 RECENT = 6
 """Recent searches under the empty box; all of them stand on a page of their own."""
 
@@ -55,7 +58,7 @@ def sentences(request: HttpRequest) -> HttpResponse:
     """The sentences that answer, in passages that the page shows already: by passage, ranges of its characters."""
     text = addresses.of(request.GET).text
     shown = [known for value in request.GET.getlist("passage")[: addresses.PAGE_SIZE] if (known := _id(value))]
-    found = highlights.answering(access.person(request), text, shown) if text and shown else {}
+    found = highlights.answering(access.person(request), text, shown, timeout=PATIENCE) if text and shown else {}
     return JsonResponse({str(passage): ranges for passage, ranges in found.items()})
 
 
