@@ -4,7 +4,7 @@ import re
 import uuid
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from embeddings.models import Space
 from kb.models import Collection
@@ -235,7 +235,12 @@ def test_the_sentences_that_answer_are_marked_after_the_hits_and_nothing_moves(
     page = open_page("/")
     page.fill("#q", "what pulls the sea towards the moon")
     heights: list[float] = []
-    page.route("**/sentences/**", lambda route: (heights.append(height(page)), route.continue_()))
+
+    def measure_first(route: Route) -> None:
+        heights.append(height(page))
+        route.continue_()
+
+    page.route("**/sentences/**", measure_first)
     page.press("#q", "Enter")
     expect(page.locator(".hit .answers").first).to_be_visible()
     assert "".join(page.locator(".hit .answers").all_inner_texts()) == answer
