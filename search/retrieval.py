@@ -12,7 +12,7 @@ from uuid import UUID
 import numpy as np
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
-from django.db.models import F, QuerySet, Sum
+from django.db.models import F, Sum
 from django.utils.translation import gettext as _
 from pgvector import HalfVector
 
@@ -21,7 +21,7 @@ from embeddings.encoder import Embeddings
 from embeddings.instructions import instruction_for
 from embeddings.models import Space
 from kb import language
-from kb.models import Chunk, Collection, Embedding, LanguageMean, User
+from kb.models import Chunk, Embedding, LanguageMean, User
 from search import citations, lexical, ranking, scope, shape, syntax
 from search.hits import Answer, Mode, Query
 from search.ranking import Candidate
@@ -66,9 +66,10 @@ def search(user: User | AnonymousUser, query: Query) -> Answer:
     where = scope.of(user, query)
     if where is None:
         return Answer(query, [], query.mode, "", has_more=False, nothing_good=True)
+    inside = scope.Inside.of(user, query)
     with clock.time("encode"):
-        encoded, degraded = _encode(user, query, example)
-    page = _page(user, query, where, encoded, clock)
+        encoded, degraded = _encode(query, example, inside)
+    page = _page(user, query, where, inside, encoded, clock)
     with clock.time("cite"):
         hits = shape.hits(query, page)
     mode: Mode = query.mode if encoded else "lexical"
@@ -121,17 +122,15 @@ def _example(user: User | AnonymousUser, query: Query) -> Chunk | None:
         raise BadQuery(_("There is no such passage."), about="like") from error
 
 
-def _encode(user: User | AnonymousUser, query: Query, example: Chunk | None) -> tuple[list[_Encoded], str]:
+def _encode(query: Query, example: Chunk | None, inside: scope.Inside) -> tuple[list[_Encoded], str]:
     """The query in each space that the collections in scope are in, and why one is missing, if one is."""
     if query.mode == "lexical" and example is None:
         return [], ""
-    inside = scope.collections(user, query)
-    domains = dict(inside.order_by().values_list("active_space", "instruction_domain"))
     encoded: list[_Encoded] = []
     degraded = ""
-    for space in Space.objects.filter(pk__in=domains):
+    for space in Space.objects.filter(pk__in=inside.domains):
         try:
-            embedding, languages = _embedding(query, example, space, instruction_for(domains[space.pk]))
+            embedding, languages = _embedding(query, example, space, instruction_for(inside.domains[space.pk]))
         except queries.EncoderAway:
             degraded = _("Search by meaning is not available just now; these passages were found by their words alone.")
             continue
@@ -156,9 +155,9 @@ def _embedding(
     return queries.encode_query(example.text, space_id=space.pk, instruction=instruction), spoken
 
 
-def _means(inside: QuerySet[Collection], space: Space) -> centring.Means | None:
+def _means(inside: scope.Inside, space: Space) -> centring.Means | None:
     """The means per language of the collections in scope: of no other, so that nothing hidden moves an answer."""
-    counted = LanguageMean.objects.filter(collection__in=inside.order_by(), space=space)
+    counted = LanguageMean.objects.filter(collection__in=inside.ids, space=space)
     return _means_of(tuple(counted.order_by("pk").values_list("pk", "updated_at")))
 
 
@@ -182,14 +181,19 @@ class _Found:
 
 
 def _page(
-    user: User | AnonymousUser, query: Query, where: scope.Scope, encoded: Sequence[_Encoded], clock: "_Clock"
+    user: User | AnonymousUser,
+    query: Query,
+    where: scope.Scope,
+    inside: scope.Inside,
+    encoded: Sequence[_Encoded],
+    clock: "_Clock",
 ) -> shape.Page:
     """One page of hits. Where so many candidates say the same that the page is not full, more are fetched."""
-    rows = _rows_in_scope(user, query, where, encoded)
+    rows = _rows_in_scope(inside, where, encoded)
     wanted = max(CANDIDATES, 2 * query.reach)
     while True:
         with clock.time("retrieve"):
-            found = _retrieve(user, query, where, encoded, rows, wanted)
+            found = _retrieve(query, where, inside, encoded, rows, wanted)
         with clock.time("rank"):
             page = shape.page(user, query, ranking.fuse(found.candidates, _scale(encoded)))
         if page.has_more or not found.is_cut or wanted >= MOST_CANDIDATES:
@@ -203,10 +207,10 @@ def _scale(encoded: Sequence[_Encoded]) -> ranking.Scale:
     return ranking.CENTRED if encoded[0].means else ranking.RAW
 
 
-def _rows_in_scope(user: User | AnonymousUser, query: Query, where: scope.Scope, encoded: Sequence[_Encoded]) -> int:
+def _rows_in_scope(inside: scope.Inside, where: scope.Scope, encoded: Sequence[_Encoded]) -> int:
     """How many rows may be found, about: what every plan is chosen by. The collections know how many they have; rows
     are counted only where filters leave a part of many."""
-    counted = LanguageMean.objects.filter(collection__in=scope.collections(user, query).order_by())
+    counted = LanguageMean.objects.filter(collection__in=inside.ids)
     if encoded:
         counted = counted.filter(space__in=[one.space for one in encoded])
     else:
@@ -220,9 +224,9 @@ def _rows_in_scope(user: User | AnonymousUser, query: Query, where: scope.Scope,
 
 
 def _retrieve(
-    user: User | AnonymousUser,
     query: Query,
     where: scope.Scope,
+    inside: scope.Inside,
     encoded: Sequence[_Encoded],
     rows: int,
     wanted: int,
@@ -236,12 +240,12 @@ def _retrieve(
     if query.like is not None or (query.mode == "semantic" and encoded):
         near.pop(query.like, None)  # type: ignore[arg-type]  # a passage resembles itself
         return _Found([Candidate(chunk_id, semantic=score) for chunk_id, score in near.items()], is_cut)
-    asked = lexical.ask(where, scope.collections(user, query), query, rows)
+    asked = lexical.ask(where, inside, query, rows)
     worded = lexical.find(where, asked, rows=rows, limit=wanted, fill=not encoded)
     missing = [chunk_id for chunk_id in worded if chunk_id not in near]
     for one in encoded:
         near |= _scores_of(where, one, missing)
-    covered = lexical.cover(where, asked, list({*near, *worded}))
+    covered = lexical.cover(where, asked, list({*near, *worded}), nearness=not encoded)
     candidates = [_candidate(chunk_id, near, covered) for chunk_id in {*near, *covered}]
     return _Found(candidates, is_cut or len(worded) >= wanted)
 
@@ -263,7 +267,9 @@ def _by_meaning(where: scope.Scope, encoded: _Encoded, rows: int, wanted: int) -
         breadth = min(max(EF_SEARCH, fetched), 1_000)  # pgvector takes no more
         cursor.execute(f"SET LOCAL hnsw.ef_search = {breadth}; SET LOCAL hnsw.iterative_scan = relaxed_order")
         found = _nearest_by_index(where, encoded, fetched)
-    return found if len(found) == fetched else _nearest(where, encoded, wanted)
+    if len(found) < fetched:
+        return _nearest(where, encoded, wanted)
+    return dict(sorted(found.items(), key=lambda pair: (-pair[1], str(pair[0])))[:wanted])
 
 
 def _nearest(where: scope.Scope, encoded: _Encoded, limit: int) -> dict[UUID, float]:

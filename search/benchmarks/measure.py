@@ -1,4 +1,4 @@
-"""`manage.py bench search`: how long a search takes beside the bare index, and what share of the exact answer it finds."""
+"""`manage.py bench search`: how long a search takes beside the bare index, and its recall."""
 
 import json
 import threading
