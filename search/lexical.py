@@ -84,11 +84,10 @@ def find(where: scope.Scope, asked: Asked, *, rows: int, limit: int, fill: bool)
         return _matching(
             asked, where.chunks() + " AND c.lexemes @@ %s::tsquery", [*where.params, asked.anything()], limit
         )
-    with scope.indexes_only():
-        found = _matching(asked, _first(where), [_drivers(asked.terms), *where.params], limit)
-        if fill and len(found) < limit:
-            more = _matching(asked, _first(where), [asked.anything(), *where.params], limit)
-            found = list(dict.fromkeys([*found, *more]))[:limit]
+    found = _matching(asked, _first(where), [_drivers(asked.terms), *where.params], limit)
+    if fill and len(found) < limit:
+        more = _matching(asked, _first(where), [asked.anything(), *where.params], limit)
+        found = list(dict.fromkeys([*found, *more]))[:limit]
     return found
 
 
@@ -132,8 +131,7 @@ def _counts(where: scope.Scope, tsqueries: Sequence[str], rows: int) -> dict[str
     else:
         counted = f"(SELECT count(*) FROM (SELECT {where.chunks_by_index()} LIMIT {COMMON}) counted)"
         params = [value for tsquery in tsqueries for value in (tsquery, *where.params)]
-        with scope.indexes_only():
-            [counts] = scope.rows(f"SELECT {', '.join([counted] * len(tsqueries))}", params)
+        [counts] = scope.rows(f"SELECT {', '.join([counted] * len(tsqueries))}", params)
     return dict(zip(tsqueries, counts, strict=True))
 
 

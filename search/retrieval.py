@@ -192,7 +192,7 @@ def _page(
     rows = _rows_in_scope(inside, where, encoded)
     wanted = max(CANDIDATES, 2 * query.reach)
     while True:
-        with clock.time("retrieve"):
+        with clock.time("retrieve"), scope.indexes_only():
             found = _retrieve(query, where, inside, encoded, rows, wanted)
         with clock.time("rank"):
             page = shape.page(user, query, ranking.fuse(found.candidates, _scale(encoded)))
@@ -263,10 +263,10 @@ def _by_meaning(where: scope.Scope, encoded: _Encoded, rows: int, wanted: int) -
     if rows <= EXACT_ROWS:
         return _nearest(where, encoded, wanted)
     fetched = max(wanted, CENTRED_CANDIDATES) if encoded.means else wanted
-    with scope.indexes_only(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         breadth = min(max(EF_SEARCH, fetched), 1_000)  # pgvector takes no more
         cursor.execute(f"SET LOCAL hnsw.ef_search = {breadth}; SET LOCAL hnsw.iterative_scan = relaxed_order")
-        found = _nearest_by_index(where, encoded, fetched)
+    found = _nearest_by_index(where, encoded, fetched)
     if len(found) < fetched:
         return _nearest(where, encoded, wanted)
     return dict(sorted(found.items(), key=lambda pair: (-pair[1], str(pair[0])))[:wanted])

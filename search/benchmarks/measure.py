@@ -70,7 +70,7 @@ def measure(corpus: Corpus, count: int) -> dict[str, Any]:
     """The bare index and the three modes in turn, query by query, so that a busy machine holds up all of them alike;
     then recall."""
     asked = corpus.queries(count + WARM)
-    with _answering(corpus, asked):
+    with answering(corpus, asked):
         spent: dict[str, list[float]] = {"bare index": [], "semantic": [], "hybrid": [], "lexical": []}
         steps: dict[str, list[float]] = {}
         for place, one in enumerate(asked):
@@ -90,6 +90,20 @@ def measure(corpus: Corpus, count: int) -> dict[str, Any]:
         for share in (None, *SHARES):
             figures[f"recall@10, {share or '100 %'} in scope"] = _recall(corpus, asked[: max(50, count // 4)], share)
     return figures
+
+
+@contextmanager
+def answering(corpus: Corpus, asked: Sequence[Asked]) -> Iterator[None]:
+    """A thread that answers for the encoder with the embeddings that were made up."""
+    known = {one.text: one.embedding for one in asked}
+    stop = threading.Event()
+    waiting = queries.connect()
+    queries.show_life(waiting, corpus.space.pk)
+    thread = threading.Thread(target=_answer, args=(waiting, corpus, known, stop), daemon=True)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
 
 
 def _posted(corpus: Corpus, one: Asked, mode: str) -> tuple[float, dict[str, float]]:
@@ -152,20 +166,6 @@ def _exactly() -> Iterator[None]:
     retrieval.EXACT_ROWS = 1 << 31
     yield
     retrieval.EXACT_ROWS = before
-
-
-@contextmanager
-def _answering(corpus: Corpus, asked: Sequence[Asked]) -> Iterator[None]:
-    """A thread that answers for the encoder with the embeddings that were made up."""
-    known = {one.text: one.embedding for one in asked}
-    stop = threading.Event()
-    waiting = queries.connect()
-    queries.show_life(waiting, corpus.space.pk)
-    thread = threading.Thread(target=_answer, args=(waiting, corpus, known, stop), daemon=True)
-    thread.start()
-    yield
-    stop.set()
-    thread.join()
 
 
 def _answer(waiting: redis.Redis, corpus: Corpus, known: Mapping[str, Any], stop: threading.Event) -> None:
