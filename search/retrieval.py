@@ -20,7 +20,7 @@ from embeddings import centring, queries
 from embeddings.encoder import Embeddings
 from embeddings.instructions import instruction_for
 from embeddings.models import Space
-from kb import language
+from kb import language, spaces
 from kb.models import Chunk, Embedding, LanguageMean, User
 from search import citations, lexical, ranking, scope, shape, syntax
 from search.hits import Answer, Mode, Query
@@ -35,9 +35,12 @@ CENTRED_CANDIDATES = 400
 MOST_CANDIDATES = 3_200
 """So many at most: where more passages than this say the same, what stands below them is not found."""
 
+ALWAYS_EXACT_ROWS = 2_000
+"""Up to so many rows in scope every one is compared: it takes no longer than asking the index."""
+
 EXACT_ROWS = 12_000
-"""Up to so many rows in scope every one is compared; above, the index is asked. Measured: an exact scan costs 3.0 to
-3.4 microseconds a row, and a filtered index scan loses recall long before it gains time (docs/decisions.md)."""
+"""Up to so many too, where they are less than half of the space: an exact scan costs 3.0 to 3.4 microseconds a row, and
+a filtered index scan loses recall long before it gains time (docs/decisions.md). Otherwise the index is asked."""
 
 EF_SEARCH = 200
 """Breadth of the index scan: recall@10 of 0.993 at 100,000 rows of 2,560 numbers (docs/decisions.md)."""
@@ -260,7 +263,7 @@ def _candidate(chunk_id: UUID, near: Mapping[UUID, float], covered: Mapping[UUID
 def _by_meaning(where: scope.Scope, encoded: _Encoded, rows: int, wanted: int) -> dict[UUID, float]:
     """The nearest chunks in scope with their scores. The plan is chosen here, from the number of rows in scope, not by
     the planner; an exact scan completes what the index leaves short."""
-    if rows <= EXACT_ROWS:
+    if _is_exact(rows, encoded.space):
         return _nearest(where, encoded, wanted)
     fetched = max(wanted, CENTRED_CANDIDATES) if encoded.means else wanted
     with connection.cursor() as cursor:
@@ -270,6 +273,15 @@ def _by_meaning(where: scope.Scope, encoded: _Encoded, rows: int, wanted: int) -
     if len(found) < fetched:
         return _nearest(where, encoded, wanted)
     return dict(sorted(found.items(), key=lambda pair: (-pair[1], str(pair[0])))[:wanted])
+
+
+def _is_exact(rows: int, space: Space) -> bool:
+    """Whether every row in scope is compared, of so many. The number of all rows, seen or not, decides how long the
+    index would take; it is read from what the database noted of the index."""
+    if rows <= ALWAYS_EXACT_ROWS or rows > EXACT_ROWS:
+        return rows <= ALWAYS_EXACT_ROWS
+    noted = scope.rows("SELECT reltuples FROM pg_class WHERE relname = %s", [spaces.index_name(space)])
+    return not noted or rows < noted[0][0] / 2 or noted[0][0] <= 0
 
 
 def _nearest(where: scope.Scope, encoded: _Encoded, limit: int) -> dict[UUID, float]:

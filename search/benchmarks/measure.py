@@ -162,10 +162,10 @@ def _recall(corpus: Corpus, asked: Sequence[Asked], share: str | None) -> float:
 @contextmanager
 def _exactly() -> Iterator[None]:
     """Every row is compared inside."""
-    before = retrieval.EXACT_ROWS
-    retrieval.EXACT_ROWS = 1 << 31
+    before = retrieval.ALWAYS_EXACT_ROWS
+    retrieval.ALWAYS_EXACT_ROWS = 1 << 31
     yield
-    retrieval.EXACT_ROWS = before
+    retrieval.ALWAYS_EXACT_ROWS = before
 
 
 def _answer(waiting: redis.Redis, corpus: Corpus, known: Mapping[str, Any], stop: threading.Event) -> None:

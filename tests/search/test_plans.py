@@ -1,6 +1,7 @@
 """How the database finds what a search asks for: through the indexes, whatever the planner would think."""
 
 import re
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -38,6 +39,7 @@ def plans(corpus: Corpus, **more) -> list[str]:
 
 
 def test_many_rows_are_searched_through_the_indexes(corpus, monkeypatch):
+    monkeypatch.setattr(retrieval, "ALWAYS_EXACT_ROWS", 100)
     monkeypatch.setattr(retrieval, "EXACT_ROWS", 100)
     monkeypatch.setattr(lexical, "FEW_ROWS", 100)
     found = plans(corpus, mode="hybrid")
@@ -54,6 +56,7 @@ def test_few_rows_are_all_compared(corpus):
 
 @pytest.mark.parametrize("share", ["10 %", "1 %", "the rest", None])
 def test_every_page_is_full_however_little_is_in_scope(corpus, monkeypatch, share):
+    monkeypatch.setattr(retrieval, "ALWAYS_EXACT_ROWS", 100)
     monkeypatch.setattr(retrieval, "EXACT_ROWS", 100)
     inside = (corpus.collections[share].slug,) if share else ()
     asked = corpus.queries(3)
@@ -71,11 +74,12 @@ def test_the_index_finds_what_an_exact_search_finds(corpus, monkeypatch):
     asked = corpus.queries(20)
     with measure.answering(corpus, asked):
         exact = [_found(corpus, one.text) for one in asked]
+        monkeypatch.setattr(retrieval, "ALWAYS_EXACT_ROWS", 0)
         monkeypatch.setattr(retrieval, "EXACT_ROWS", 0)
         indexed = [_found(corpus, one.text) for one in asked]
     shared = sum(len({*a} & {*b}) for a, b in zip(exact, indexed, strict=True))
     assert shared >= 0.98 * sum(map(len, exact))
 
 
-def _found(corpus: Corpus, text: str) -> list:
+def _found(corpus: Corpus, text: str) -> list[UUID]:
     return [hit.citation.id for hit in retrieval.search(corpus.user, Query(text, mode="semantic", folding=False)).hits]

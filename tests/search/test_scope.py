@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
@@ -30,13 +31,13 @@ def shelf(upload, work, answering, collection):
     return made
 
 
-def asked(shelf, filters: dict) -> dict:
+def asked(shelf, filters: dict[str, Any]) -> dict[str, Any]:
     """Filters with the documents' names replaced by their ids."""
     named = filters.get("documents")
     return {**filters, "documents": [str(shelf[name].pk) for name in named]} if named else filters
 
 
-FILTERS = [
+FILTERS: list[tuple[dict[str, Any], set[str]]] = [
     ({}, {"red", "blue", "gruen"}),
     ({"documents": ["red", "grün"]}, {"red", "gruen"}),
     ({"tags": ["wet"]}, {"red"}),
@@ -58,6 +59,7 @@ def test_filters(shelf, api, monkeypatch, many_rows):
     """One test asks for everything: the shelf is slow to fill."""
     if many_rows:
         monkeypatch.setattr(lexical, "FEW_ROWS", 0)
+        monkeypatch.setattr(retrieval, "ALWAYS_EXACT_ROWS", 0)
         monkeypatch.setattr(retrieval, "EXACT_ROWS", 0)
     for filters, expected in FILTERS:
         for mode in ("hybrid", "semantic"):
@@ -112,7 +114,7 @@ hidden_texts = st.lists(st.lists(st.sampled_from(WORDS), min_size=1, max_size=6)
 def test_what_one_may_not_see_changes_no_answer(shelf, alice, bob, charlie, space, work, texts, query, mode):
     """Charlie's documents come and go; what alice and bob get stays as it was, to the last digit."""
 
-    def answers() -> list:
+    def answers() -> list[Any]:
         return [
             [(hit.citation.id, hit.score, hit.scores, hit.folded) for hit in answer.hits] + [answer.nothing_good]
             for user in (alice, bob)
