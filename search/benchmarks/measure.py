@@ -138,7 +138,9 @@ def _bare(corpus: Corpus, one: Asked) -> float:
     statement = f"""SELECT chunk_id FROM kb_embedding WHERE space_id = '{corpus.space.pk}'
         ORDER BY embedding::halfvec({size}) <#> %s::halfvec({size}) LIMIT {fetched}"""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL hnsw.ef_search = {fetched}; SET LOCAL hnsw.iterative_scan = relaxed_order")
+        cursor.execute(
+            f"SET LOCAL hnsw.ef_search = {retrieval.CENTRED_EF_SEARCH}; SET LOCAL hnsw.iterative_scan = relaxed_order"
+        )
         started = time.perf_counter()
         cursor.execute(statement, [HalfVector(one.embedding).to_text()])
         cursor.fetchall()
