@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Sum
 
 from kb import lexemes
-from kb.models import Collection, CommonLexeme
+from kb.models import CommonLexeme
 from kb.models.lexeme import COMMON
 from search import scope, stopwords, syntax
 from search.hits import Query
@@ -23,7 +23,7 @@ from search.hits import Query
 FEW_ROWS = 2_000
 """Up to so many passages in scope each is looked at: 7 microseconds a passage, all words of a query together."""
 
-DRIVERS = 1_000
+DRIVERS = 500
 """Above, passages are found by the rarest words of the query, as many as together stand in so many passages: whoever
 has only common ones covers little and would not come near the top."""
 
@@ -62,7 +62,7 @@ class Asked:
         return " | ".join(_bracketed(self.terms))
 
 
-def ask(where: scope.Scope, inside: QuerySet[Collection], query: Query, rows: int) -> Asked:
+def ask(where: scope.Scope, inside: scope.Inside, query: Query, rows: int) -> Asked:
     """Weigh the words of a query in a scope of so many rows."""
     wanted = _wanted(query.text)
     common = {} if rows <= FEW_ROWS else _common(inside, [tsquery for _names, tsquery in wanted])
@@ -84,22 +84,24 @@ def find(where: scope.Scope, asked: Asked, *, rows: int, limit: int, fill: bool)
         return _matching(
             asked, where.chunks() + " AND c.lexemes @@ %s::tsquery", [*where.params, asked.anything()], limit
         )
-    with scope.indexes_only():
-        found = _matching(asked, _first(where), [_drivers(asked.terms), *where.params], limit)
-        if fill and len(found) < limit:
-            more = _matching(asked, _first(where), [asked.anything(), *where.params], limit)
-            found = list(dict.fromkeys([*found, *more]))[:limit]
+    found = _matching(asked, _first(where), [_drivers(asked.terms), *where.params], limit)
+    if fill and len(found) < limit:
+        more = _matching(asked, _first(where), [asked.anything(), *where.params], limit)
+        found = list(dict.fromkeys([*found, *more]))[:limit]
     return found
 
 
-def cover(where: scope.Scope, asked: Asked, chunk_ids: Sequence[UUID]) -> dict[UUID, Words]:
-    """For each of these passages in scope how much of the query it covers."""
+def cover(where: scope.Scope, asked: Asked, chunk_ids: Sequence[UUID], *, nearness: bool) -> dict[UUID, Words]:
+    """For each of these passages in scope how much of the query it covers; with `nearness` also how near its words
+    stand to each other."""
     if not asked.terms or not chunk_ids:
         return {}
     flags = ", ".join(["l @@ %s::tsquery"] * len(asked.terms))
-    statement = f"""SELECT id, ARRAY[{flags}], ts_rank_cd(l, %s::tsquery, 1)
+    near = "ts_rank_cd(l, %s::tsquery, 1)" if nearness else "0.0"
+    statement = f"""SELECT id, ARRAY[{flags}], {near}
         FROM (SELECT c.id, {_UNPACKED} AS l {where.chunks()} AND c.id = ANY(%s) OFFSET 0) chunks"""
-    params = [*(term.tsquery for term in asked.terms), asked.anything(), *where.params, list(chunk_ids)]
+    near_what = [asked.anything()] if nearness else []
+    params = [*(term.tsquery for term in asked.terms), *near_what, *where.params, list(chunk_ids)]
     heaviest = max(term.weight for term in asked.terms)
     return {chunk_id: _words(asked, has, heaviest, near) for chunk_id, has, near in scope.rows(statement, params)}
 
@@ -112,9 +114,9 @@ def _wanted(query: str) -> list[tuple[tuple[str, ...], str]]:
     return words + [(names, phrase) for names, phrase in phrases if len(names) > 1]
 
 
-def _common(inside: QuerySet[Collection], tsqueries: Sequence[str]) -> Mapping[str, int]:
+def _common(inside: scope.Inside, tsqueries: Sequence[str]) -> Mapping[str, int]:
     """The words that are known to be common in scope, and in how many passages they stand."""
-    known = CommonLexeme.objects.filter(collection__in=inside.order_by(), lexeme__in=tsqueries)
+    known = CommonLexeme.objects.filter(collection__in=inside.ids, lexeme__in=tsqueries)
     return dict(known.values_list("lexeme").annotate(n=Sum("passages")))
 
 
@@ -129,8 +131,7 @@ def _counts(where: scope.Scope, tsqueries: Sequence[str], rows: int) -> dict[str
     else:
         counted = f"(SELECT count(*) FROM (SELECT {where.chunks_by_index()} LIMIT {COMMON}) counted)"
         params = [value for tsquery in tsqueries for value in (tsquery, *where.params)]
-        with scope.indexes_only():
-            [counts] = scope.rows(f"SELECT {', '.join([counted] * len(tsqueries))}", params)
+        [counts] = scope.rows(f"SELECT {', '.join([counted] * len(tsqueries))}", params)
     return dict(zip(tsqueries, counts, strict=True))
 
 
@@ -150,7 +151,7 @@ def _bracketed(terms: Sequence[Term]) -> list[str]:
 
 
 def _first(where: scope.Scope) -> str:
-    return f"{where.chunks_by_index()} LIMIT {2 * DRIVERS}"
+    return f"{where.chunks_by_index()} LIMIT {DRIVERS}"
 
 
 def _matching(asked: Asked, rows: str, params: Sequence[Any], limit: int) -> list[UUID]:

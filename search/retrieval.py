@@ -12,7 +12,7 @@ from uuid import UUID
 import numpy as np
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
-from django.db.models import F, QuerySet, Sum
+from django.db.models import F, Sum
 from django.utils.translation import gettext as _
 from pgvector import HalfVector
 
@@ -20,8 +20,8 @@ from embeddings import centring, queries
 from embeddings.encoder import Embeddings
 from embeddings.instructions import instruction_for
 from embeddings.models import Space
-from kb import language
-from kb.models import Chunk, Collection, Embedding, LanguageMean, User
+from kb import language, spaces
+from kb.models import Chunk, Embedding, LanguageMean, User
 from search import citations, lexical, ranking, scope, shape, syntax
 from search.hits import Answer, Mode, Query
 from search.ranking import Candidate
@@ -35,12 +35,19 @@ CENTRED_CANDIDATES = 400
 MOST_CANDIDATES = 3_200
 """So many at most: where more passages than this say the same, what stands below them is not found."""
 
+ALWAYS_EXACT_ROWS = 2_000
+"""Up to so many rows in scope every one is compared: it takes no longer than asking the index."""
+
 EXACT_ROWS = 12_000
-"""Up to so many rows in scope every one is compared; above, the index is asked. Measured: an exact scan costs 3.0 to
-3.4 microseconds a row, and a filtered index scan loses recall long before it gains time (docs/decisions.md)."""
+"""Up to so many too, where they are less than half of the space: an exact scan costs 3.0 to 3.4 microseconds a row, and
+a filtered index scan loses recall long before it gains time (docs/decisions.md). Otherwise the index is asked."""
 
 EF_SEARCH = 200
 """Breadth of the index scan: recall@10 of 0.993 at 100,000 rows of 2,560 numbers (docs/decisions.md)."""
+
+CENTRED_EF_SEARCH = 600
+"""A centred query lies far from all raw embeddings, where the index finds its way less well. At 100,000 rows of 384
+numbers recall@10 is 0.970 with 400, 0.995 with 600 and 1.000 with 800, at 1, 1.3 and 1.5 times the time."""
 
 
 class BadQuery(ValueError):
@@ -51,9 +58,8 @@ class BadQuery(ValueError):
         self.about = about
 
 
-def search(user: User | AnonymousUser, query: Query, *, space_id: UUID | None = None) -> Answer:
-    """The passages this person may see that answer the query, best first. With `space_id` meaning is asked for in that
-    space alone, whichever the collections are served from.
+def search(user: User | AnonymousUser, query: Query) -> Answer:
+    """The passages this person may see that answer the query, best first.
 
     Asks for meaning and for words, or one of them (`query.mode`); for what resembles a passage, where the query names
     one. When the encoder is away the words alone decide, and the answer says so. Raises BadQuery when there is nothing
@@ -67,9 +73,10 @@ def search(user: User | AnonymousUser, query: Query, *, space_id: UUID | None = 
     where = scope.of(user, query)
     if where is None:
         return Answer(query, [], query.mode, "", has_more=False, nothing_good=True)
+    inside = scope.Inside.of(user, query)
     with clock.time("encode"):
-        encoded, degraded = _encode(user, query, example, space_id)
-    page = _page(user, query, where, encoded, clock)
+        encoded, degraded = _encode(query, example, inside)
+    page = _page(user, query, where, inside, encoded, clock)
     with clock.time("cite"):
         hits = shape.hits(query, page)
     mode: Mode = query.mode if encoded else "lexical"
@@ -122,20 +129,15 @@ def _example(user: User | AnonymousUser, query: Query) -> Chunk | None:
         raise BadQuery(_("There is no such passage."), about="like") from error
 
 
-def _encode(
-    user: User | AnonymousUser, query: Query, example: Chunk | None, space_id: UUID | None
-) -> tuple[list[_Encoded], str]:
+def _encode(query: Query, example: Chunk | None, inside: scope.Inside) -> tuple[list[_Encoded], str]:
     """The query in each space that the collections in scope are in, and why one is missing, if one is."""
     if query.mode == "lexical" and example is None:
         return [], ""
-    inside = scope.collections(user, query)
-    served = inside.order_by().values_list("active_space", "instruction_domain")
-    domains = {space_id or active: domain for active, domain in served}
     encoded: list[_Encoded] = []
     degraded = ""
-    for space in Space.objects.filter(pk__in=domains):
+    for space in Space.objects.filter(pk__in=inside.domains):
         try:
-            embedding, languages = _embedding(query, example, space, instruction_for(domains[space.pk]))
+            embedding, languages = _embedding(query, example, space, instruction_for(inside.domains[space.pk]))
         except queries.EncoderAway:
             degraded = _("Search by meaning is not available just now; these passages were found by their words alone.")
             continue
@@ -160,9 +162,9 @@ def _embedding(
     return queries.encode_query(example.text, space_id=space.pk, instruction=instruction), spoken
 
 
-def _means(inside: QuerySet[Collection], space: Space) -> centring.Means | None:
+def _means(inside: scope.Inside, space: Space) -> centring.Means | None:
     """The means per language of the collections in scope: of no other, so that nothing hidden moves an answer."""
-    counted = LanguageMean.objects.filter(collection__in=inside.order_by(), space=space)
+    counted = LanguageMean.objects.filter(collection__in=inside.ids, space=space)
     return _means_of(tuple(counted.order_by("pk").values_list("pk", "updated_at")))
 
 
@@ -186,14 +188,19 @@ class _Found:
 
 
 def _page(
-    user: User | AnonymousUser, query: Query, where: scope.Scope, encoded: Sequence[_Encoded], clock: "_Clock"
+    user: User | AnonymousUser,
+    query: Query,
+    where: scope.Scope,
+    inside: scope.Inside,
+    encoded: Sequence[_Encoded],
+    clock: "_Clock",
 ) -> shape.Page:
     """One page of hits. Where so many candidates say the same that the page is not full, more are fetched."""
-    rows = _rows_in_scope(user, query, where, encoded)
+    rows = _rows_in_scope(inside, where, encoded)
     wanted = max(CANDIDATES, 2 * query.reach)
     while True:
-        with clock.time("retrieve"):
-            found = _retrieve(user, query, where, encoded, rows, wanted)
+        with clock.time("retrieve"), scope.indexes_only():
+            found = _retrieve(query, where, inside, encoded, rows, wanted)
         with clock.time("rank"):
             page = shape.page(user, query, ranking.fuse(found.candidates, _scale(encoded)))
         if page.has_more or not found.is_cut or wanted >= MOST_CANDIDATES:
@@ -207,10 +214,10 @@ def _scale(encoded: Sequence[_Encoded]) -> ranking.Scale:
     return ranking.CENTRED if encoded[0].means else ranking.RAW
 
 
-def _rows_in_scope(user: User | AnonymousUser, query: Query, where: scope.Scope, encoded: Sequence[_Encoded]) -> int:
+def _rows_in_scope(inside: scope.Inside, where: scope.Scope, encoded: Sequence[_Encoded]) -> int:
     """How many rows may be found, about: what every plan is chosen by. The collections know how many they have; rows
     are counted only where filters leave a part of many."""
-    counted = LanguageMean.objects.filter(collection__in=scope.collections(user, query).order_by())
+    counted = LanguageMean.objects.filter(collection__in=inside.ids)
     if encoded:
         counted = counted.filter(space__in=[one.space for one in encoded])
     else:
@@ -224,9 +231,9 @@ def _rows_in_scope(user: User | AnonymousUser, query: Query, where: scope.Scope,
 
 
 def _retrieve(
-    user: User | AnonymousUser,
     query: Query,
     where: scope.Scope,
+    inside: scope.Inside,
     encoded: Sequence[_Encoded],
     rows: int,
     wanted: int,
@@ -240,12 +247,12 @@ def _retrieve(
     if query.like is not None or (query.mode == "semantic" and encoded):
         near.pop(query.like, None)  # type: ignore[arg-type]  # a passage resembles itself
         return _Found([Candidate(chunk_id, semantic=score) for chunk_id, score in near.items()], is_cut)
-    asked = lexical.ask(where, scope.collections(user, query), query, rows)
+    asked = lexical.ask(where, inside, query, rows)
     worded = lexical.find(where, asked, rows=rows, limit=wanted, fill=not encoded)
     missing = [chunk_id for chunk_id in worded if chunk_id not in near]
     for one in encoded:
         near |= _scores_of(where, one, missing)
-    covered = lexical.cover(where, asked, list({*near, *worded}))
+    covered = lexical.cover(where, asked, list({*near, *worded}), nearness=not encoded)
     candidates = [_candidate(chunk_id, near, covered) for chunk_id in {*near, *covered}]
     return _Found(candidates, is_cut or len(worded) >= wanted)
 
@@ -260,14 +267,25 @@ def _candidate(chunk_id: UUID, near: Mapping[UUID, float], covered: Mapping[UUID
 def _by_meaning(where: scope.Scope, encoded: _Encoded, rows: int, wanted: int) -> dict[UUID, float]:
     """The nearest chunks in scope with their scores. The plan is chosen here, from the number of rows in scope, not by
     the planner; an exact scan completes what the index leaves short."""
-    if rows <= EXACT_ROWS:
+    if _is_exact(rows, encoded.space):
         return _nearest(where, encoded, wanted)
-    fetched = max(wanted, CENTRED_CANDIDATES) if encoded.means else wanted
-    with scope.indexes_only(), connection.cursor() as cursor:
-        breadth = min(max(EF_SEARCH, fetched), 1_000)  # pgvector takes no more
+    fetched, breadth = (max(wanted, CENTRED_CANDIDATES), CENTRED_EF_SEARCH) if encoded.means else (wanted, EF_SEARCH)
+    with connection.cursor() as cursor:
+        breadth = min(max(breadth, fetched), 1_000)  # pgvector takes no more
         cursor.execute(f"SET LOCAL hnsw.ef_search = {breadth}; SET LOCAL hnsw.iterative_scan = relaxed_order")
-        found = _nearest_by_index(where, encoded, fetched)
-    return found if len(found) == fetched else _nearest(where, encoded, wanted)
+    found = _nearest_by_index(where, encoded, fetched)
+    if len(found) < fetched:
+        return _nearest(where, encoded, wanted)
+    return dict(sorted(found.items(), key=lambda pair: (-pair[1], str(pair[0])))[:wanted])
+
+
+def _is_exact(rows: int, space: Space) -> bool:
+    """Whether every row in scope is compared, of so many. The number of all rows, seen or not, decides how long the
+    index would take; it is read from what the database noted of the index."""
+    if rows <= ALWAYS_EXACT_ROWS or rows > EXACT_ROWS:
+        return rows <= ALWAYS_EXACT_ROWS
+    noted = scope.rows("SELECT reltuples FROM pg_class WHERE relname = %s", [spaces.index_name(space)])
+    return not noted or rows < noted[0][0] / 2 or noted[0][0] <= 0
 
 
 def _nearest(where: scope.Scope, encoded: _Encoded, limit: int) -> dict[UUID, float]:

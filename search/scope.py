@@ -69,6 +69,22 @@ def collections(user: User | AnonymousUser, query: Query) -> QuerySet[Collection
     return visible.filter(Q(pk__in=ids) | Q(slug__in=query.collections))
 
 
+@dataclass(frozen=True)
+class Inside:
+    """The collections in scope by id, each with its space and domain. For what is known of whole collections (means,
+    numbers); rows themselves are asked for through `Scope`, which has the permission in its SQL."""
+
+    ids: tuple[uuid.UUID, ...]
+    domains: dict[uuid.UUID, str]
+
+    @classmethod
+    def of(cls, user: User | AnonymousUser, query: Query) -> "Inside":
+        """`domains` has the domain of each space's queries."""
+        rows = collections(user, query).order_by("pk").values_list("pk", "active_space", "instruction_domain")
+        found = list(rows)
+        return cls(tuple(pk for pk, _space, _domain in found), {space: domain for _pk, space, domain in found})
+
+
 def of(user: User | AnonymousUser, query: Query) -> Scope | None:
     """The scope of a query, or None when it is empty from the outset."""
     inside = collections(user, query).order_by().values("pk").query

@@ -30,6 +30,9 @@ _OVERLAP = 0.2
 _CLOSE = 0.05
 """Passages that say the same are this close in meaning: others need no comparing."""
 
+_SPARE = 4
+"""So many candidates are fetched beyond those shown, as some will be folded."""
+
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
 _NUMBER = regex.compile(r"\p{Nd}+")
 
@@ -60,7 +63,7 @@ def page(user: User | AnonymousUser, query: Query, ranked: Sequence[Candidate]) 
     good = [one for one in ranked if query.min_score is None or one.score >= query.min_score]
     heads: list[Shaped] = []
     of_document: dict[UUID, Shaped] = {}
-    for one in _folded(_standing(user, good, query.reach + query.limit), folding=query.folding):
+    for one in _folded(_standing(user, good, query.reach + _SPARE), folding=query.folding):
         if _is_full(heads, query):
             break
         document = one.chunk.revision.document_id

@@ -4,7 +4,7 @@ from django.db import connection, models
 
 from kb.models.collection import Collection
 
-COMMON = 1_000
+COMMON = 300
 """From so many passages on a word is common: counting it takes longer than all the rest of a search."""
 
 _SAMPLE = 3_000

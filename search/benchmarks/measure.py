@@ -1,4 +1,4 @@
-"""`manage.py bench search`: how long a search takes beside the bare index, and what share of the exact answer it finds."""
+"""`manage.py bench search`: how long a search takes beside the bare index, and its recall."""
 
 import json
 import threading
@@ -70,7 +70,7 @@ def measure(corpus: Corpus, count: int) -> dict[str, Any]:
     """The bare index and the three modes in turn, query by query, so that a busy machine holds up all of them alike;
     then recall."""
     asked = corpus.queries(count + WARM)
-    with _answering(corpus, asked):
+    with answering(corpus, asked):
         spent: dict[str, list[float]] = {"bare index": [], "semantic": [], "hybrid": [], "lexical": []}
         steps: dict[str, list[float]] = {}
         for place, one in enumerate(asked):
@@ -90,6 +90,20 @@ def measure(corpus: Corpus, count: int) -> dict[str, Any]:
         for share in (None, *SHARES):
             figures[f"recall@10, {share or '100 %'} in scope"] = _recall(corpus, asked[: max(50, count // 4)], share)
     return figures
+
+
+@contextmanager
+def answering(corpus: Corpus, asked: Sequence[Asked]) -> Iterator[None]:
+    """A thread that answers for the encoder with the embeddings that were made up."""
+    known = {one.text: one.embedding for one in asked}
+    stop = threading.Event()
+    waiting = queries.connect()
+    queries.show_life(waiting, corpus.space.pk)
+    thread = threading.Thread(target=_answer, args=(waiting, corpus, known, stop), daemon=True)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
 
 
 def _posted(corpus: Corpus, one: Asked, mode: str) -> tuple[float, dict[str, float]]:
@@ -124,7 +138,9 @@ def _bare(corpus: Corpus, one: Asked) -> float:
     statement = f"""SELECT chunk_id FROM kb_embedding WHERE space_id = '{corpus.space.pk}'
         ORDER BY embedding::halfvec({size}) <#> %s::halfvec({size}) LIMIT {fetched}"""
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL hnsw.ef_search = {fetched}; SET LOCAL hnsw.iterative_scan = relaxed_order")
+        cursor.execute(
+            f"SET LOCAL hnsw.ef_search = {retrieval.CENTRED_EF_SEARCH}; SET LOCAL hnsw.iterative_scan = relaxed_order"
+        )
         started = time.perf_counter()
         cursor.execute(statement, [HalfVector(one.embedding).to_text()])
         cursor.fetchall()
@@ -148,24 +164,10 @@ def _recall(corpus: Corpus, asked: Sequence[Asked], share: str | None) -> float:
 @contextmanager
 def _exactly() -> Iterator[None]:
     """Every row is compared inside."""
-    before = retrieval.EXACT_ROWS
-    retrieval.EXACT_ROWS = 1 << 31
+    before = retrieval.ALWAYS_EXACT_ROWS
+    retrieval.ALWAYS_EXACT_ROWS = 1 << 31
     yield
-    retrieval.EXACT_ROWS = before
-
-
-@contextmanager
-def _answering(corpus: Corpus, asked: Sequence[Asked]) -> Iterator[None]:
-    """A thread that answers for the encoder with the embeddings that were made up."""
-    known = {one.text: one.embedding for one in asked}
-    stop = threading.Event()
-    waiting = queries.connect()
-    queries.show_life(waiting, corpus.space.pk)
-    thread = threading.Thread(target=_answer, args=(waiting, corpus, known, stop), daemon=True)
-    thread.start()
-    yield
-    stop.set()
-    thread.join()
+    retrieval.ALWAYS_EXACT_ROWS = before
 
 
 def _answer(waiting: redis.Redis, corpus: Corpus, known: Mapping[str, Any], stop: threading.Event) -> None:
