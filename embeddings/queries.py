@@ -43,13 +43,32 @@ def encode_query(text: str, *, space_id: uuid.UUID, instruction: str = "", timeo
 
     def ask(left: float) -> Embeddings:
         if on_server is not None:
-            return _ask_server(on_server, text, instruction)
+            found: Embeddings = _ask_server(on_server, [text], instruction)[0]
+            return found
         return _ask(text, space_id=space_id, instruction=instruction, timeout=left)
 
     try:
         if on_server is None and not is_answering(space_id):
             raise EncoderAway("No process serves the encoder of this space.")
         return kept.remembered(ask, space_id=space_id, instruction=instruction, text=text, timeout=timeout)
+    except redis.RedisError as error:
+        raise EncoderAway("Redis does not answer.") from error
+
+
+def encode_together(texts: Sequence[str], *, space_id: uuid.UUID, until: float, instruction: str = "") -> Embeddings:
+    """The embeddings of several texts as queries, float32 [n, dimensions], in their order. Whoever asks waits for as
+    many micro-batches as they take, at most until time.monotonic() is `until`. Raises EncoderAway."""
+    on_server = spaces.direct(space_id)
+    if on_server is not None:
+        return _ask_server(on_server, texts, instruction)
+    connection = _client()
+    try:
+        if not is_answering(space_id):
+            raise EncoderAway("No process serves the encoder of this space.")
+        left = until - time.monotonic()
+        requests = [_request(text, instruction, left) for text in texts]
+        connection.rpush(_queue_key(space_id), *(json.dumps(request) for request in requests))
+        return np.stack([_answer_by(connection, request["id"], until) for request in requests])
     except redis.RedisError as error:
         raise EncoderAway("Redis does not answer.") from error
 
@@ -62,20 +81,28 @@ def is_answering(space_id: uuid.UUID) -> bool:
     return bool(_client().exists(_pulse_key(space_id)))
 
 
-def _ask_server(encoder: RemoteEncoder, text: str, instruction: str) -> Embeddings:
+def _ask_server(encoder: RemoteEncoder, texts: Sequence[str], instruction: str) -> Embeddings:
     try:
-        embedding: Embeddings = encoder.encode_queries([text], instruction=instruction)[0]
+        return encoder.encode_queries(texts, instruction=instruction)
     except (EncoderUnavailable, EncoderError) as error:
         raise EncoderAway(str(error)) from error
-    return embedding
 
 
 def _ask(text: str, *, space_id: uuid.UUID, instruction: str, timeout: float) -> Embeddings:
     connection = _client()
-    request_id = str(uuid.uuid4())
-    request = {"id": request_id, "text": text, "instruction": instruction, "expires": time.time() + timeout}
+    until = time.monotonic() + timeout
+    request = _request(text, instruction, timeout)
     connection.rpush(_queue_key(space_id), json.dumps(request))
-    answer: Any = connection.blpop([_answer_key(request_id)], timeout=timeout)
+    return _answer_by(connection, request["id"], until)
+
+
+def _request(text: str, instruction: str, timeout: float) -> dict[str, Any]:
+    return {"id": str(uuid.uuid4()), "text": text, "instruction": instruction, "expires": time.time() + timeout}
+
+
+def _answer_by(connection: redis.Redis, request_id: str, until: float) -> Embeddings:
+    left = until - time.monotonic()
+    answer: Any = connection.blpop([_answer_key(request_id)], timeout=left) if left > 0 else None
     if answer is None:
         raise EncoderAway("The encoder did not answer in time.")
     return np.frombuffer(answer[1], dtype=np.float32)

@@ -1,8 +1,11 @@
 """Which language a text is in, by its script first and by its words where a script has several languages."""
 
+import math
 from collections import Counter
 from collections.abc import Iterator
+from collections.abc import Set as AbstractSet
 from functools import cache
+from itertools import islice
 
 import py3langid
 import regex
@@ -67,6 +70,12 @@ _OWN_LETTERS = {
 # How many letters make a word, about, where no spaces say so.
 _LETTERS_A_WORD = {"Han": 2, "Hiragana": 2, "Katakana": 2, "Thai": 4, "Lao": 4, "Khmer": 4, "Myanmar": 4, "Tibetan": 4}
 
+_UNCERTAIN = 4
+"""So many languages a text may be in at once."""
+
+_UNLIKELY = 0.1
+"""What a language is at least beside the likeliest."""
+
 _LETTERS_LEAST = 0.3
 _KANA_SHARE = 0.1
 """Japanese has this much kana among its letters at least; Chinese that quotes some has less."""
@@ -105,6 +114,19 @@ def identify(text: str) -> str:
     return _OF_SCRIPT.get(script) or _by_words(" ".join(runs[script]), _SHARED.get(script, LATIN))
 
 
+def chances(text: str) -> dict[str, float]:
+    """The languages a text may be in with their chances, which add up to 1; the less likely ones are left out. Few
+    words of a script with many languages are often several languages at once."""
+    best = identify(text)
+    choices = LATIN if best in LATIN else next((shared for shared in _SHARED.values() if best in shared), frozenset())
+    ranked = list(islice(_ranked(text, choices), _UNCERTAIN)) if choices else []
+    if not ranked:
+        return {best: 1.0}
+    likelihoods = {language: math.exp(score - ranked[0][1]) for language, score in ranked}
+    likely = {language: one for language, one in likelihoods.items() if one >= _UNLIKELY}
+    return {language: one / sum(likely.values()) for language, one in likely.items()}
+
+
 def _is_figures(text: str, runs: list[str]) -> bool:
     """Whether it is a table of figures and codes: the few letters in it are in no language."""
     return sum(map(len, runs)) < _LETTERS_LEAST * len("".join(text.split()))
@@ -131,15 +153,22 @@ def _written_in(character: str) -> frozenset[str]:
 
 
 def _by_words(text: str, choices: frozenset[str]) -> str:
+    """The likeliest language. To ask for it alone takes two thirds of the time of ranking all, and mostly it may be."""
     letters = set(text.lower())
-    for language in _likely(text):
-        own = _OWN_LETTERS.get(language)
-        if language in choices and (own is None or letters.intersection(own)):
-            return language
-    return UNKNOWN
+    likeliest = str(py3langid.classify(text)[0])
+    if _may_be(likeliest, letters, choices):
+        return likeliest
+    return next((language for language, _score in _ranked(text, choices)), UNKNOWN)
 
 
-def _likely(text: str) -> Iterator[str]:
-    """Languages by likelihood. The first alone takes two thirds of the time of all, and is the right one mostly."""
-    yield str(py3langid.classify(text)[0])
-    yield from (str(language) for language, _score in py3langid.rank(text)[1:])
+def _ranked(text: str, choices: frozenset[str]) -> Iterator[tuple[str, float]]:
+    """The languages it may be in, the likeliest first, each with the logarithm of its likelihood."""
+    letters = set(text.lower())
+    for language, score in py3langid.rank(text):
+        if _may_be(str(language), letters, choices):
+            yield str(language), float(score)
+
+
+def _may_be(language: str, letters: AbstractSet[str], choices: frozenset[str]) -> bool:
+    own = _OWN_LETTERS.get(language)
+    return language in choices and (own is None or not letters.isdisjoint(own))

@@ -1,12 +1,14 @@
 """The words of a text as lexical search sees them: in every script, without a dictionary.
 
 Scripts that put spaces between words give words; Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese give
-overlapping pairs of characters, so that any word of two characters or more is found wherever it stands. Codes and part
+overlapping pairs of characters, so that any word of two characters or more is found wherever it stands, and the last
+character by itself, so that each is the beginning of a lexeme and words of one character are found too. Codes and part
 numbers (KB-2041/7) are kept whole beside their parts. The same function serves passages and queries, so the two agree.
 """
 
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import chain, pairwise
 from operator import add
 
 import regex
@@ -21,6 +23,8 @@ _TOKEN = regex.compile(
     rf"(?P<unspaced>[{_UNSPACED}][{_UNSPACED}\p{{M}}]*+)|(?P<run>{_LETTERS}++(?:[-/._]{_LETTERS}++)*+)", regex.V1
 )
 _PART = regex.compile(r"[\p{L}\p{M}\p{N}]++")
+_QUOTED = regex.compile(r"'([^']*)'")
+_ONE_UNSPACED = regex.compile(rf"[{_UNSPACED}]", regex.V1)
 _DIGIT = regex.compile(r"\p{Nd}")
 
 
@@ -49,8 +53,26 @@ def lexemes(text: str) -> list[str]:
 
 
 def query_lexemes(query: str, *, limit: int = 32) -> list[str]:
-    """The different lexemes of a query, in order; the first `limit` of them."""
-    return list(dict.fromkeys(lexemes(query)))[:limit]
+    """The different lexemes of a query, in order; the first `limit` of them. Of an unspaced run only its pairs: what
+    stands behind its last character in a passage is not known."""
+    return list(dict.fromkeys(lexeme for _position, lexeme in _positioned(query)))[:limit]
+
+
+def tsquery(lexeme: str) -> str:
+    """What finds a lexeme of a query: one character of an unspaced script also where others follow."""
+    return f"{quote(lexeme)}:*" if len(lexeme) == 1 and _ONE_UNSPACED.match(lexeme) else quote(lexeme)
+
+
+def of_tsquery(phrase: str) -> list[str]:
+    """The lexemes of a tsquery that `phrase` or `tsquery` made. None of them holds a quote."""
+    return _QUOTED.findall(phrase)
+
+
+def phrase(text: str) -> str:
+    """A tsquery for these words in this order, side by side; empty where there are none."""
+    found = list(_positioned(text))
+    steps = [f"<{after - before}>" for (before, _), (after, _) in pairwise(found)]
+    return " ".join(f"{step} {tsquery(lexeme)}" for step, (_, lexeme) in zip(["", *steps], found, strict=False)).strip()
 
 
 def tsvector(text: str) -> str:
@@ -79,14 +101,25 @@ def quote(lexeme: str) -> str:
     return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
+def _pairs(run: str) -> Iterator[str]:
+    """Each character with the one behind it; the last one alone."""
+    return chain(map(add, run, run[1:]), (run[-1],))
+
+
+def _positioned(query: str) -> Iterator[tuple[int, str]]:
+    """The lexemes of a query with their positions, without those of last characters that belong to a pair."""
+    position = 0
+    for token in _TOKEN.finditer(normalize(query)):
+        found = lexemes(token[0])
+        is_run = token["unspaced"] is not None and len(found) > 1
+        yield from enumerate(found[:-1] if is_run else found, start=position)
+        position += len(found)
+
+
 def _droppable(mark: str) -> bool:
     """Latin, Greek and Cyrillic accents and Arabic and Hebrew points; not the vowel signs of Thai or Devanagari, nor
     the voicing marks of kana, which make other words."""
     return not 0x0900 <= ord(mark) <= 0x0FFF and ord(mark) not in (0x3099, 0x309A)
-
-
-def _pairs(run: str) -> Iterable[str]:
-    return map(add, run, run[1:]) if len(run) > 1 else (run,)
 
 
 def _parts(run: str) -> list[str]:
@@ -116,6 +149,8 @@ def _matches(text: str, wanted: set[str]) -> Iterator[tuple[int, int]]:
 
 
 def _matching_pairs(text: str, start: int, end: int, wanted: set[str]) -> Iterator[tuple[int, int]]:
-    width = min(2, end - start)
-    pairs = ((at, at + width) for at in range(start, end - width + 1))
-    yield from (pair for pair in pairs if normalize(text[slice(*pair)]) in wanted)
+    for at in range(start, end):
+        if at + 1 < end and normalize(text[at : at + 2]) in wanted:
+            yield at, at + 2
+        elif normalize(text[at]) in wanted:
+            yield at, at + 1

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
+from django.db.models.functions import StrIndex, Substr
 
 from kb import pictures
-from kb.models import Chunk, Revision
+from kb.models import Chunk, Revision, RevisionText
 from kb.pictures import Frame, Picture
 from kb.reading.failures import Unreadable
 
@@ -59,6 +60,32 @@ def of(revision: Revision, marked: Range | None, page_starts: Sequence[int], *, 
         number = min(max(page or _first_page(chunk), 1), revision.pages)
         leaf = _leaf(revision, number, marked, page_starts)
     return Place(chunk, before, after, chunks.count(), leaf)
+
+
+def counterpart(revision: Revision, marked: Range, other: Revision) -> Range | None:
+    """Where the marked text stands in another revision, word for word; None where it does not. A passage that is there
+    as a whole is looked into first: the same words may stand elsewhere too."""
+    length = marked[1] - marked[0]
+    chunk = _at(Chunk.objects.filter(revision=revision), marked)
+    same = _same(chunk, other) if chunk else None
+    if chunk and same and chunk.start <= marked[0] and marked[1] <= chunk.end:
+        start = same.start + marked[0] - chunk.start
+        return start, start + length
+    text = RevisionText.objects.filter(revision=revision).annotate(cut=Substr("text", marked[0] + 1, length))
+    sought = text.values_list("cut", flat=True).get()
+    found = RevisionText.objects.filter(revision=other).annotate(found=StrIndex("text", Value(sought)))
+    position = found.values_list("found", flat=True).first()
+    return (position - 1, position - 1 + length) if position else None
+
+
+def _same(chunk: Chunk, other: Revision) -> Chunk | None:
+    """The passage of another revision with the same text: under the same headings, if it can be, and near."""
+    known = Chunk.objects.filter(revision=other, text=chunk.text).only("start", "heading_path", "ordinal")
+    return min(
+        known,
+        key=lambda one: (one.heading_path != chunk.heading_path, abs(one.ordinal - chunk.ordinal)),
+        default=None,
+    )
 
 
 def _at(chunks: QuerySet[Chunk], marked: Range | None) -> Chunk | None:

@@ -112,6 +112,30 @@ def tend() -> None:
                 _tend(space)
 
 
+def build(space: Space) -> None:
+    """Build the index that the space should have. Not inside a transaction."""
+    # Inner product, since embeddings have unit length; bits by how many differ (Hamming).
+    size = space.dimensions
+    column = f"(embedding::halfvec({size})) halfvec_ip_ops"
+    if space.storage == Storage.BINARY:
+        column = f"(binary_quantize(embedding::halfvec({size}))::bit({size})) bit_hamming_ops"
+    log.info("Building the index of %s.", space.name)
+    if settings.INDEX_MEMORY_MB:
+        _execute(f"SET maintenance_work_mem = '{settings.INDEX_MEMORY_MB}MB'")
+    # Never more than the server is set up for: it knows whether its shared memory bears a parallel build.
+    workers = "LEAST(current_setting('max_parallel_maintenance_workers')::int, %s)::text"
+    _select(f"SELECT set_config('max_parallel_maintenance_workers', {workers}, false)", settings.INDEX_WORKERS)
+    try:
+        _execute(
+            f"CREATE INDEX CONCURRENTLY {index_name(space, space.storage)} ON kb_embedding "
+            f"USING hnsw ({column}) WITH (m = 16, ef_construction = 64) WHERE space_id = '{space.pk}'"
+        )
+    finally:
+        _execute("RESET maintenance_work_mem; RESET max_parallel_maintenance_workers")
+    _note(space, space.storage)
+    log.info("Built the index of %s.", space.name)
+
+
 @contextmanager
 def _alone() -> Iterator[bool]:
     [(locked,)] = _select("SELECT pg_try_advisory_lock(%s)", _LOCK)
@@ -133,8 +157,7 @@ def _tend(space: Space) -> None:
     elif space.storage in standing:
         _note(space, space.storage)
     elif not _is_being_filled(space):
-        _build(space)
-        _note(space, space.storage)
+        build(space)
     for kind in standing:
         if kind != space.indexed:
             _drop(space, kind)
@@ -146,28 +169,6 @@ def _is_being_filled(space: Space) -> bool:
         return False
     filling = Reembedding.objects.filter(target=space, state__in=[Stage.BUILDING, Stage.PAUSED])
     return filling.filter(embedded_at__isnull=True).exists()
-
-
-def _build(space: Space) -> None:
-    """Inner product, since embeddings have unit length; bits by how many differ (Hamming)."""
-    size = space.dimensions
-    column = f"(embedding::halfvec({size})) halfvec_ip_ops"
-    if space.storage == Storage.BINARY:
-        column = f"(binary_quantize(embedding::halfvec({size}))::bit({size})) bit_hamming_ops"
-    log.info("Building the index of %s.", space.name)
-    if settings.INDEX_MEMORY_MB:
-        _execute(f"SET maintenance_work_mem = '{settings.INDEX_MEMORY_MB}MB'")
-    # Never more than the server is set up for: it knows whether its shared memory bears a parallel build.
-    workers = "LEAST(current_setting('max_parallel_maintenance_workers')::int, %s)::text"
-    _select(f"SELECT set_config('max_parallel_maintenance_workers', {workers}, false)", settings.INDEX_WORKERS)
-    try:
-        _execute(
-            f"CREATE INDEX CONCURRENTLY {index_name(space, space.storage)} ON kb_embedding "
-            f"USING hnsw ({column}) WITH (m = 16, ef_construction = 64) WHERE space_id = '{space.pk}'"
-        )
-    finally:
-        _execute("RESET maintenance_work_mem; RESET max_parallel_maintenance_workers")
-    log.info("Built the index of %s.", space.name)
 
 
 def _drop(space: Space, kind: str) -> None:

@@ -119,6 +119,12 @@ def kind(media_type: str) -> str | Promise:
     return _KINDS.get(media_type, media_type)
 
 
+def alike(media_type: str) -> list[str]:
+    """The media types that people call the same as this one."""
+    name = kind(media_type)
+    return [media_type, *(other for other, known in _KINDS.items() if known == name and other != media_type)]
+
+
 def reason_name(reason: str) -> str | Promise:
     """Why a revision failed, in the reader's language; what exactly happened stands in its `detail`."""
     return _REASONS[Reason(reason)] if reason else ""

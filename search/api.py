@@ -16,17 +16,20 @@ from rest_framework.views import APIView
 from embeddings.queries import EncoderAway
 from kb.models import Chunk, Collection, Reembedding, User
 from kb.throttling import Throttle
-from search import citations, comparison, log, retrieval
+from search import citations, comparison, highlights, log, retrieval
 from search.serializers import (
     AnswerSerializer,
     ComparisonSerializer,
+    HighlightsQuerySerializer,
     PassageSerializer,
     QuerySerializer,
+    SentencesSerializer,
     answer_json,
     citation_json,
+    sentences_json,
 )
 
-_LISTS = ("collections", "languages", "tags", "media_types")
+_LISTS = ("collections", "documents", "languages", "tags", "media_types")
 
 
 class SearchView(APIView):
@@ -48,7 +51,8 @@ class SearchView(APIView):
         for name in _LISTS:
             if name in given:
                 given[name] = request.query_params.getlist(name)
-        given["query"] = given.pop("q", given.get("query", ""))
+        if "q" in given:
+            given["query"] = given.pop("q")
         return self._answer(request, given)
 
     def _answer(self, request: Request, given: Any) -> Response:
@@ -57,10 +61,33 @@ class SearchView(APIView):
         try:
             answer = retrieval.search(request.user, asked.to_query())
         except retrieval.BadQuery as error:
-            raise serializers.ValidationError({"query": [str(error)]}) from error
-        response = Response(answer_json(answer))
+            raise serializers.ValidationError({error.about: [str(error)]}) from error
+        body = answer_json(answer)
+        if asked.validated_data["highlights"] == "sentences":
+            passages = [hit.citation.id for hit in answer.hits]
+            found = sentences_json(highlights.answering(request.user, answer.query.text, passages))
+            for hit in body["hits"]:
+                hit["sentences"] = found.get(hit["citation"]["id"], [])
+        response = Response(body)
         log.after(response, request.user, answer)
         return response
+
+
+class HighlightsView(APIView):
+    """The sentences that answer, in passages that were found before: for a page that shows its hits at once."""
+
+    write_scope = "read"  # as a search
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        return [Throttle("search")]
+
+    @extend_schema(request=HighlightsQuerySerializer, responses=SentencesSerializer)
+    def post(self, request: Request) -> Response:
+        asked = HighlightsQuerySerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        given = asked.validated_data
+        found = highlights.answering(request.user, given["query"], given["passages"])
+        return Response({"sentences": sentences_json(found)})
 
 
 class PassageView(APIView):

@@ -9,6 +9,7 @@ _golden = golden_api.GoldenViewSet
 _evaluation = golden_api.EvaluationViewSet
 
 urlpatterns = [
+    path("search/highlights/", api.HighlightsView.as_view(), name="api-highlights"),
     path("search/", api.SearchView.as_view(), name="api-search"),
     path("collections/<uuid:pk>/comparison/", api.ComparisonView.as_view(), name="api-comparison"),
     path("passages/<uuid:passage_id>/", api.PassageView.as_view(), name="api-passage"),

@@ -5,3 +5,8 @@ from django.apps import AppConfig
 
 class SearchConfig(AppConfig):
     name = "search"
+
+    def ready(self) -> None:
+        from search.benchmarks import measure  # it names models, which are there only now
+
+        measure.register()

@@ -1,4 +1,4 @@
-"""Citations: what a hit is called, where it stands, the address that opens it there, and what to highlight."""
+"""Citations: what a hit is called, where it stands, and the address that opens it there."""
 
 from collections.abc import Sequence
 from urllib.parse import urlencode
@@ -8,22 +8,18 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from kb import lexemes
 from kb.models import Chunk, User
-from search.hits import Citation, Hit, Scores
-from search.ranking import Candidate
+from search.hits import Citation
 
 
-def cite(user: User | AnonymousUser, candidates: Sequence[Candidate], *, first_rank: int = 1) -> list[Hit]:
-    """The candidates as hits, in their order; one that was deleted or hidden meanwhile is left out."""
-    chunks = _visible(user).in_bulk([one.chunk_id for one in candidates])
-    standing = [(one, chunks[one.chunk_id]) for one in candidates if one.chunk_id in chunks]
-    return [_hit(rank, one, chunk) for rank, (one, chunk) in enumerate(standing, start=first_rank)]
+def chunks(user: User | AnonymousUser, chunk_ids: Sequence[UUID]) -> dict[UUID, Chunk]:
+    """Those of these chunks that this person may see, with all that a citation names."""
+    return visible(user).in_bulk(chunk_ids)
 
 
 def find(user: User | AnonymousUser, chunk_id: UUID) -> Chunk:
     """The chunk of a citation this person may see. Raises Chunk.DoesNotExist."""
-    return _visible(user).get(pk=chunk_id)
+    return visible(user).get(pk=chunk_id)
 
 
 def of(chunk: Chunk) -> Citation:
@@ -86,21 +82,6 @@ def address(document_id: object, revision: int, start: int, end: int) -> str:
     return f"{reverse('document', args=[document_id])}?{query}#passage"
 
 
-def _visible(user: User | AnonymousUser) -> QuerySet[Chunk]:
+def visible(user: User | AnonymousUser) -> QuerySet[Chunk]:
+    """The chunks this person may see, with revision, document and collection."""
     return Chunk.objects.visible_to(user).select_related("revision__document__collection").defer("lexemes")
-
-
-def _hit(rank: int, one: Candidate, chunk: Chunk) -> Hit:
-    return Hit(
-        rank=rank,
-        score=round(min(1.0, max(0.0, one.fused)), 4),
-        scores=Scores(_rounded(one.semantic), _rounded(one.lexical), round(one.fused, 6)),
-        text=chunk.text,
-        highlights=lexemes.spans(chunk.text, set(one.matched)),
-        language=chunk.language,
-        citation=of(chunk),
-    )
-
-
-def _rounded(score: float | None) -> float | None:
-    return None if score is None else round(score, 4)

@@ -1,5 +1,6 @@
 """What a search gives: hits, each with its scores and a citation of its exact place."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -8,10 +9,26 @@ from uuid import UUID
 Mode = Literal["hybrid", "semantic", "lexical"]
 MODES: tuple[Mode, ...] = ("hybrid", "semantic", "lexical")
 
+Group = Literal["passage", "document"]
+GROUPS: tuple[Group, ...] = ("passage", "document")
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """Where a page ended: the rank, the fused score and the id of its last hit. The next page holds what stands below,
+    whatever came or went above meanwhile."""
+
+    rank: int
+    fused: float
+    chunk_id: UUID
+
 
 @dataclass(frozen=True)
 class Query:
-    """What the person typed, and what narrows it. Empty filters narrow nothing. `collections` holds ids or slugs."""
+    """What the person typed, and what narrows it. Empty filters narrow nothing. `collections` holds ids or slugs,
+    `documents` ids, `metadata` what a document's metadata must contain. `like` is a passage instead of words: what
+    says something similar is looked for. `context` asks for so many passages on either side of each hit. Without
+    `folding` near-identical passages stand beside each other."""
 
     text: str
     collections: tuple[str, ...] = ()
@@ -21,10 +38,22 @@ class Query:
     languages: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     media_types: tuple[str, ...] = ()
+    documents: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
     created_after: datetime | None = None
     created_before: datetime | None = None
     balance_languages: bool | None = None
     min_score: float | None = None
+    like: UUID | None = None
+    group: Group = "passage"
+    context: int = 0
+    folding: bool = True
+    after: Cursor | None = None
+
+    @property
+    def reach(self) -> int:
+        """The rank of the last hit of the page asked for."""
+        return (self.after.rank if self.after else self.offset) + self.limit
 
 
 @dataclass(frozen=True)
@@ -65,8 +94,19 @@ class Scores:
 
 
 @dataclass(frozen=True)
+class Neighbour:
+    """A passage beside a hit in its document."""
+
+    id: UUID
+    text: str
+    chars: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class Hit:
-    """A chunk found for a query. `score` is 0 to 1, higher is better. `highlights` are ranges of `text`."""
+    """A chunk found for a query. `score` is the calibrated chance that it answers, 0 to 1 (`ranking.calibrated`).
+    `highlights` are ranges of `text`. `folded` passages said the same and were left out. `more` are further hits in the
+    same document, where hits are grouped."""
 
     rank: int
     score: float
@@ -75,16 +115,23 @@ class Hit:
     highlights: list[tuple[int, int]]
     language: str
     citation: Citation
+    folded: int = 0
+    before: tuple[Neighbour, ...] = ()
+    after: tuple[Neighbour, ...] = ()
+    more: tuple["Hit", ...] = ()
 
 
 @dataclass(frozen=True)
 class Answer:
-    """The hits of a query. `degraded` says, when not empty, why this is less than what was asked for."""
+    """The hits of a query. `degraded` says, when not empty, why this is less than what was asked for; `nothing_good`
+    that no passage is likely to answer; `next` where the next page begins."""
 
     query: Query
     hits: list[Hit]
     mode: Mode
     degraded: str
     has_more: bool
+    nothing_good: bool = False
+    next: Cursor | None = None
     timings_ms: dict[str, float] = field(default_factory=dict)
     took_ms: float = 0.0

@@ -1,5 +1,6 @@
-"""The order of candidates: meaning and words brought together."""
+"""The order of candidates: meaning and words brought together, and what their scores are worth."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -10,29 +11,70 @@ docs/decisions.md)."""
 
 
 @dataclass(frozen=True)
+class Scale:
+    """What a fused score is worth: the chance that the passage answers is 1 / (1 + exp(-slope * (fused - middle))).
+    Fitted to the right and wrong passages among the first ten for XQuAD's questions (docs/decisions.md)."""
+
+    slope: float
+    middle: float
+
+    def chance(self, fused: float) -> float:
+        """Between 0 and 1; grows with the score, so it changes no order."""
+        return 1.0 / (1.0 + math.exp(-self.slope * (fused - self.middle)))
+
+
+CENTRED = Scale(21.0, 0.447)
+RAW = Scale(26.0, 0.884)
+"""For scores centred by language and for raw ones, both of the bundled encoder."""
+
+WORDS = Scale(8.0, 0.5)
+"""For the share of the words alone: half of their weight is an even chance. Set, not fitted."""
+
+GOOD = 0.05
+"""Where not even the best passage has this chance, nothing good was found: so it is for one in twenty of XQuAD's
+questions, and for one in four when the right paragraph is taken away and others of its article stay."""
+
+
+@dataclass(frozen=True)
 class Candidate:
     """A chunk in the running. `semantic` is None where there is no embedding to compare, `lexical` is the share of the
-    query's weight in words it covers, `matched` the telling words."""
+    query's weight in words it covers, `matched` the telling words, `nearness` how close together they stand. `fused` is
+    what the order is made by, `score` the chance that it answers."""
 
     chunk_id: UUID
     semantic: float | None = None
     lexical: float | None = None
     matched: tuple[str, ...] = ()
+    nearness: float = 0.0
     fused: float = 0.0
+    score: float = 0.0
+
+    @property
+    def key(self) -> tuple[float, str]:
+        """What candidates are sorted by. No two have the same."""
+        return -self.fused, str(self.chunk_id)
 
 
-def fuse(candidates: Sequence[Candidate]) -> list[Candidate]:
+def fuse(candidates: Sequence[Candidate], scale: Scale) -> list[Candidate]:
     """Candidates with their fused score, 0 to 1, best first.
 
     The two scores are joined as evidence, not by rank: 1 - (1 - semantic)(1 - w * lexical^3). Across languages hardly
     a word of the query is covered, the cube makes little of little, and meaning alone decides; an exact code or
-    name covers much and wins. Ranks of equal weight would let the first of a meaningless list of words win.
+    name covers much and wins. Ranks of equal weight would let the first of a meaningless list of words win. Where there
+    are only words, those that stand closer together win among equals.
     """
     if all(one.semantic is None for one in candidates):
-        fused = [replace(one, fused=one.lexical or 0.0) for one in candidates]
+        fused = [(one, _worded(one)) for one in candidates]
     else:
-        fused = [replace(one, fused=_joined(one)) for one in candidates]
-    return sorted(fused, key=lambda one: (-one.fused, str(one.chunk_id)))
+        fused = [(one, _joined(one)) for one in candidates]
+    return sorted(
+        (replace(one, fused=score, score=scale.chance(score)) for one, score in fused), key=lambda one: one.key
+    )
+
+
+def _worded(one: Candidate) -> float:
+    """Nearness moves a score by less than any word does."""
+    return (one.lexical or 0.0) * (0.99 + 0.01 * min(one.nearness, 1.0))
 
 
 def _joined(one: Candidate) -> float:

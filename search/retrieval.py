@@ -1,87 +1,104 @@
 """From a query to hits: by meaning, by words, fused; permission inside each statement."""
 
-import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache, reduce
+from operator import or_
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 from django.contrib.auth.models import AnonymousUser
-from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db import connection
+from django.db.models import F, Q, Sum
 from django.utils.translation import gettext as _
 from pgvector import HalfVector
 
-from embeddings import centring, prompts, queries
+from embeddings import centring, queries
 from embeddings.encoder import Embeddings
 from embeddings.models import Space, Storage
-from kb import language, lexemes
-from kb.models import Collection, LanguageMean, User
-from search import citations, ranking, scope, stopwords
+from kb import language, spaces
+from kb.models import Chunk, Embedding, LanguageMean, User
+from search import citations, lexical, ranking, scope, shape, syntax
 from search.hits import Answer, Mode, Query
 from search.ranking import Candidate
 
 CANDIDATES = 200
-"""So many chunks each of the two searches brings to the fusion."""
+"""So many chunks each of the two searches brings to the fusion; more where deep pages ask for them."""
+
+CENTRED_CANDIDATES = 400
+"""So many the index brings where they are compared once more, centred (docs/decisions.md)."""
+
+MOST_CANDIDATES = 3_200
+"""So many at most: where more passages than this say the same, what stands below them is not found."""
+
+ALWAYS_EXACT_ROWS = 2_000
+"""Up to so many rows in scope every one is compared: it takes no longer than asking the index."""
 
 EXACT_ROWS = 12_000
-"""Up to so many rows in scope every one is compared; above, the index is asked. Measured: an exact scan costs 3.0 to
-3.4 microseconds a row, and a filtered index scan loses recall long before it gains time (docs/decisions.md)."""
+"""Up to so many too, where they are less than half of the space: an exact scan costs 3.0 to 3.4 microseconds a row, and
+a filtered index scan loses recall long before it gains time (docs/decisions.md). Otherwise the index is asked."""
 
 EF_SEARCH = 200
 """Breadth of the index scan: recall@10 of 0.993 at 100,000 rows of 2,560 numbers (docs/decisions.md)."""
 
+CENTRED_EF_SEARCH = 600
+"""A centred query lies far from all raw embeddings, where the index finds its way less well. At 100,000 rows of 384
+numbers recall@10 is 0.970 with 400, 0.995 with 600 and 1.000 with 800, at 1, 1.3 and 1.5 times the time."""
+
 BINARY_CANDIDATES = 800
 """So many are taken by their bits, then compared again in half precision."""
 
-DF_LIMIT = 1_000
-"""Documents are counted for a word up to here: a word in more passages than this says next to nothing."""
-
 
 class BadQuery(ValueError):
-    """The query cannot be searched for; the message says why."""
+    """The query cannot be searched for; the message says why, `about` which part of it is meant."""
+
+    def __init__(self, message: str, about: str = "query") -> None:
+        super().__init__(message)
+        self.about = about
 
 
 def search(user: User | AnonymousUser, query: Query, *, space_id: UUID | None = None) -> Answer:
     """The passages this person may see that answer the query, best first. With `space_id` meaning is asked for in that
     space alone, whichever the collections are served from.
 
-    Asks for meaning and for words, or one of them (`query.mode`). When the encoder is away the words alone decide,
-    and the answer says so. Raises BadQuery when there is nothing to look for.
+    Asks for meaning and for words, or one of them (`query.mode`); for what resembles a passage, where the query names
+    one. When the encoder is away the words alone decide, and the answer says so. Raises BadQuery when there is nothing
+    to look for.
     """
     started = time.perf_counter()
-    if not query.text.strip():
+    if not query.text.strip() and query.like is None:
         raise BadQuery(_("Type what you are looking for."))
     clock = _Clock()
+    example = _example(user, query)
     where = scope.of(user, query)
     if where is None:
-        return Answer(query, [], query.mode, "", has_more=False)
+        return Answer(query, [], query.mode, "", has_more=False, nothing_good=True)
+    inside = scope.Inside.of(user, query, space_id)
     with clock.time("encode"):
-        encoded, degraded = _encode(user, query, space_id)
-    with clock.time("retrieve"):
-        found = _retrieve(where, query, encoded)
-    with clock.time("rank"):
-        ranked = ranking.fuse(found)
-        page = [c for c in ranked if query.min_score is None or c.fused >= query.min_score]
-        shown = page[query.offset : query.offset + query.limit]
-        hits = citations.cite(user, shown, first_rank=query.offset + 1)
+        encoded, degraded = _encode(query, example, inside)
+    page = _page(user, query, where, inside, encoded, clock)
+    with clock.time("cite"):
+        hits = shape.hits(query, page)
     mode: Mode = query.mode if encoded else "lexical"
     return Answer(
         query,
         hits,
         mode,
         degraded,
-        has_more=len(page) > query.offset + query.limit,
+        has_more=page.has_more,
+        nothing_good=page.best < ranking.GOOD,
+        next=page.next,
         timings_ms=clock.milliseconds,
         took_ms=round((time.perf_counter() - started) * 1000, 1),
     )
 
 
 class _Clock:
-    """Milliseconds spent on each named step."""
+    """Milliseconds spent on each named step, in all."""
 
     def __init__(self) -> None:
         self.milliseconds: dict[str, float] = {}
@@ -90,7 +107,8 @@ class _Clock:
     def time(self, step: str) -> Iterator[None]:
         started = time.perf_counter()
         yield
-        self.milliseconds[step] = round((time.perf_counter() - started) * 1000, 1)
+        spent = self.milliseconds.get(step, 0.0) + (time.perf_counter() - started) * 1000
+        self.milliseconds[step] = round(spent, 1)
 
 
 # --- The query as the encoders see it ---
@@ -107,227 +125,225 @@ class _Encoded:
     means: centring.Means | None
 
 
-def _encode(user: User | AnonymousUser, query: Query, space_id: UUID | None) -> tuple[list[_Encoded], str]:
+def _example(user: User | AnonymousUser, query: Query) -> Chunk | None:
+    """The passage that others shall resemble. Raises BadQuery."""
+    if query.like is None:
+        return None
+    try:
+        return citations.find(user, query.like)
+    except Chunk.DoesNotExist as error:
+        raise BadQuery(_("There is no such passage."), about="like") from error
+
+
+def _encode(query: Query, example: Chunk | None, inside: scope.Inside) -> tuple[list[_Encoded], str]:
     """The query as each of the collections in scope wants it, those that want the same together; and why one is
     missing, if one is."""
-    if query.mode == "lexical":
+    if query.mode == "lexical" and example is None:
         return [], ""
-    inside = scope.collections(user, query)
     encoded: list[_Encoded] = []
     degraded = ""
-    for (space, instruction), collections in _alike(inside, space_id).items():
+    for (space, instruction), collections in inside.alike.items():
         try:
-            embedding = queries.encode_query(query.text, space_id=space.pk, instruction=instruction)
+            embedding, languages = _embedding(query, example, space, instruction)
         except queries.EncoderAway:
             degraded = _("Search by meaning is not available just now; these passages were found by their words alone.")
             continue
         means = None if query.balance_languages is False else _means(collections, space)
-        encoded.append(_Encoded(space, tuple(collections), _centred(embedding, query.text, means), means))
+        centred = means.centre(embedding, languages) if means else embedding
+        encoded.append(_Encoded(space, collections, centred, means))
     return encoded, degraded
 
 
-def _alike(inside: QuerySet[Collection], space_id: UUID | None) -> dict[tuple[Space, str], list[UUID]]:
-    """The collections by space and instruction, as they are at this moment: what is read here holds to the end of the
-    search, also when one of them is switched to another space meanwhile."""
-    asked = Space.objects.get(pk=space_id) if space_id else None
-    alike: dict[tuple[Space, str], list[UUID]] = {}
-    for collection in inside.order_by().select_related("active_space"):
-        space = asked or collection.active_space
-        instruction = collection.instruction if prompts.names_task(space.query_prompt) else ""
-        alike.setdefault((space, instruction), []).append(collection.pk)
-    return alike
+def _embedding(
+    query: Query, example: Chunk | None, space: Space, instruction: str
+) -> tuple[Embeddings, dict[str, float]]:
+    """The embedding of the query or of the passage that stands for it, and the languages it may be in."""
+    if example is None:
+        wanted = syntax.parse(query.text).wanted
+        embedding = queries.encode_query(wanted, space_id=space.pk, instruction=instruction)
+        return embedding, language.chances(wanted)
+    spoken = {example.language: 1.0}
+    stored = Embedding.objects.filter(chunk=example, space=space).first()
+    if stored is not None:
+        return np.asarray(stored.embedding, dtype=np.float32), spoken
+    # A superseded revision has no embeddings any more, but it can still be cited.
+    return queries.encode_query(example.text, space_id=space.pk, instruction=instruction), spoken
 
 
 def _means(collections: Sequence[UUID], space: Space) -> centring.Means | None:
-    """The means per language of the collections in scope: of no other, so that nothing hidden moves an answer."""
+    """The means per language of these collections in scope: of no other, so that nothing hidden moves an answer."""
     counted = LanguageMean.objects.filter(collection__in=collections, space=space)
-    return centring.means(list(counted.values_list("language", "passages", "mean")))
+    return _means_of(tuple(counted.order_by("pk").values_list("pk", "updated_at")))
 
 
-def _centred(embedding: Embeddings, text: str, means: centring.Means | None) -> Embeddings:
-    if means is None:
-        return embedding
-    centred: Embeddings = means.centre(embedding[None, :], [language.identify(text)])[0]
-    return centred
+@lru_cache(maxsize=64)
+def _means_of(stated: tuple[tuple[int, datetime], ...]) -> centring.Means | None:
+    """The means from these rows as they were at these times. Kept, because numbers by the thousand take longer to
+    fetch than passages to find."""
+    rows = LanguageMean.objects.filter(pk__in=[pk for pk, _time in stated]).order_by("pk")
+    return centring.means(list(rows.values_list("language", "passages", "mean")))
 
 
 # --- Candidates ---
 
 
-def _retrieve(where: scope.Scope, query: Query, encoded: Sequence[_Encoded]) -> list[Candidate]:
-    lexical = {} if query.mode == "semantic" else _by_words(where, query)
-    semantic: dict[UUID, float] = {}
-    for one in encoded:
-        near = _by_meaning(where, one)
-        semantic |= _scores_of(where, one, list({*near, *lexical}))
-    nothing = _Words(None, ())
-    return [
-        Candidate(chunk_id, semantic.get(chunk_id), words.coverage, words.matched)
-        for chunk_id in {*semantic, *lexical}
-        for words in [lexical.get(chunk_id, nothing)]
-    ]
+@dataclass(frozen=True)
+class _Found:
+    """The candidates of both searches. `is_cut` says that there may be more."""
+
+    candidates: list[Candidate]
+    is_cut: bool
 
 
-def _by_meaning(where: scope.Scope, encoded: _Encoded) -> list[UUID]:
-    """The nearest chunks in scope. The plan is chosen here, from the number of rows in scope, not by the planner."""
-    if not encoded.space.indexed or _count(where, encoded) <= EXACT_ROWS:
-        return _nearest(where, encoded)
-    binary = encoded.space.indexed == Storage.BINARY
-    breadth = BINARY_CANDIDATES if binary else EF_SEARCH
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(f"SET LOCAL hnsw.ef_search = {breadth}; SET LOCAL hnsw.iterative_scan = relaxed_order")
-        found = _nearest_by_bits(where, encoded) if binary else _nearest_by_index(where, encoded)
-    return found if len(found) == CANDIDATES else _nearest(where, encoded)
+def _page(
+    user: User | AnonymousUser,
+    query: Query,
+    where: scope.Scope,
+    inside: scope.Inside,
+    encoded: Sequence[_Encoded],
+    clock: "_Clock",
+) -> shape.Page:
+    """One page of hits. Where so many candidates say the same that the page is not full, more are fetched."""
+    rows = _rows_in_scope(inside, where, encoded)
+    wanted = max(CANDIDATES, 2 * query.reach)
+    while True:
+        with clock.time("retrieve"), scope.indexes_only():
+            found = _retrieve(query, where, inside, encoded, rows, wanted)
+        with clock.time("rank"):
+            page = shape.page(user, query, ranking.fuse(found.candidates, _scale(encoded)))
+        if page.has_more or not found.is_cut or wanted >= MOST_CANDIDATES:
+            return page
+        wanted *= 4
 
 
-_SEMANTIC_ROWS = """
-FROM kb_embedding e
-JOIN kb_document d ON d.live_revision_id = e.revision_id
-JOIN kb_revision r ON r.id = e.revision_id
-WHERE e.space_id = '{space}' AND e.collection_id = ANY('{{{collections}}}') AND {documents}{language}
-"""
+def _scale(encoded: Sequence[_Encoded]) -> ranking.Scale:
+    if not encoded:
+        return ranking.WORDS
+    return ranking.CENTRED if encoded[0].means else ranking.RAW
 
 
-def _count(where: scope.Scope, encoded: _Encoded) -> int:
-    statement = f"SELECT count(*) FROM (SELECT 1 {_semantic_rows(where, encoded)} LIMIT {EXACT_ROWS + 1}) counted"
+def _rows_in_scope(inside: scope.Inside, where: scope.Scope, encoded: Sequence[_Encoded]) -> int:
+    """How many rows may be found, about: what every plan is chosen by. The collections know how many they have; rows
+    are counted only where filters leave a part of many."""
+    of_each = [Q(space=one.space, collection__in=one.collections) for one in encoded]
+    counted = reduce(or_, of_each, Q(pk=None)) if encoded else Q(space=F("collection__active_space"))
+    known = LanguageMean.objects.filter(counted, collection__in=inside.ids).aggregate(n=Sum("passages"))["n"]
+    if known and (known <= lexical.FEW_ROWS or not where.narrowed):
+        return int(known)
+    statement = f"SELECT count(*) FROM (SELECT 1 {where.chunks()} LIMIT {EXACT_ROWS + 1}) counted"
     [(count,)] = scope.rows(statement, list(where.params))
     return int(count)
 
 
-def _nearest(where: scope.Scope, encoded: _Encoded) -> list[UUID]:
-    """Ids of the chunks with the largest inner products, every one compared: adding zero keeps the index out of it."""
-    return _ordered(where, encoded, f"({_product(encoded)}) + 0")
+def _retrieve(
+    query: Query,
+    where: scope.Scope,
+    inside: scope.Inside,
+    encoded: Sequence[_Encoded],
+    rows: int,
+    wanted: int,
+) -> _Found:
+    near: dict[UUID, float] = {}
+    is_cut = False
+    for one in encoded:
+        found = _by_meaning(where, one, rows, wanted)
+        is_cut = is_cut or len(found) >= wanted
+        near |= found
+    if query.like is not None or (query.mode == "semantic" and encoded):
+        near.pop(query.like, None)  # type: ignore[arg-type]  # a passage resembles itself
+        return _Found([Candidate(chunk_id, semantic=score) for chunk_id, score in near.items()], is_cut)
+    asked = lexical.ask(where, inside, query, rows)
+    worded = lexical.find(where, asked, rows=rows, limit=wanted, fill=not encoded)
+    missing = [chunk_id for chunk_id in worded if chunk_id not in near]
+    for one in encoded:
+        near |= _scores_of(where, one, missing)
+    covered = lexical.cover(where, asked, list({*near, *worded}), nearness=not encoded)
+    candidates = [_candidate(chunk_id, near, covered) for chunk_id in {*near, *covered}]
+    return _Found(candidates, is_cut or len(worded) >= wanted)
 
 
-def _nearest_by_index(where: scope.Scope, encoded: _Encoded) -> list[UUID]:
-    """The same, as the index finds them."""
-    return _ordered(where, encoded, _product(encoded))
+def _candidate(chunk_id: UUID, near: Mapping[UUID, float], covered: Mapping[UUID, lexical.Words]) -> Candidate:
+    words = covered.get(chunk_id)
+    if words is None:
+        return Candidate(chunk_id, semantic=near.get(chunk_id))
+    return Candidate(chunk_id, near.get(chunk_id), words.coverage, words.matched, words.nearness)
 
 
-def _nearest_by_bits(where: scope.Scope, encoded: _Encoded) -> list[UUID]:
-    """The same among those whose bits differ least from the query's, which is what the index holds."""
-    size = encoded.space.dimensions
-    bits = f"binary_quantize(e.embedding::halfvec({size}))::bit({size})"
-    apart = f"{bits} <~> binary_quantize(%s::halfvec({size}))::bit({size})"
-    statement = f"""SELECT chunk_id FROM (
-          SELECT e.chunk_id, e.embedding {_semantic_rows(where, encoded)} ORDER BY {apart} LIMIT {BINARY_CANDIDATES}
-        ) e ORDER BY {_product(encoded)} LIMIT {CANDIDATES}"""
-    literal = HalfVector(encoded.embedding).to_text()
-    return [chunk_id for (chunk_id,) in scope.rows(statement, [*where.params, literal, literal])]
+def _by_meaning(where: scope.Scope, encoded: _Encoded, rows: int, wanted: int) -> dict[UUID, float]:
+    """The nearest chunks in scope with their scores. The plan is chosen here, from the number of rows in scope, not by
+    the planner; an exact scan completes what the index leaves short."""
+    if _is_exact(rows, encoded.space):
+        return _nearest(where, encoded, wanted)
+    fetched, breadth = (max(wanted, CENTRED_CANDIDATES), CENTRED_EF_SEARCH) if encoded.means else (wanted, EF_SEARCH)
+    if encoded.space.indexed == Storage.BINARY:
+        fetched = max(fetched, BINARY_CANDIDATES)
+    with connection.cursor() as cursor:
+        breadth = min(max(breadth, fetched), 1_000)  # pgvector takes no more
+        cursor.execute(f"SET LOCAL hnsw.ef_search = {breadth}; SET LOCAL hnsw.iterative_scan = relaxed_order")
+    found = _nearest_by_index(where, encoded, fetched)
+    if len(found) < fetched:
+        return _nearest(where, encoded, wanted)
+    return dict(sorted(found.items(), key=lambda pair: (-pair[1], str(pair[0])))[:wanted])
 
 
-def _ordered(where: scope.Scope, encoded: _Encoded, distance: str) -> list[UUID]:
-    statement = f"SELECT e.chunk_id {_semantic_rows(where, encoded)} ORDER BY {distance} LIMIT {CANDIDATES}"
-    literal = HalfVector(encoded.embedding).to_text()
-    return [chunk_id for (chunk_id,) in scope.rows(statement, [*where.params, literal])]
+def _is_exact(rows: int, space: Space) -> bool:
+    """Whether every row in scope is compared, of so many. The number of all rows, seen or not, decides how long the
+    index would take; it is read from what the database noted of the index."""
+    if not space.indexed or rows <= ALWAYS_EXACT_ROWS:
+        return True
+    if rows > EXACT_ROWS:
+        return False
+    name = spaces.index_name(space, space.indexed)
+    noted = scope.rows("SELECT reltuples FROM pg_class WHERE relname = %s", [name])
+    return not noted or rows < noted[0][0] / 2 or noted[0][0] <= 0
 
 
-def _product(encoded: _Encoded) -> str:
-    """The negative inner product with the query, as the index has it."""
-    size = encoded.space.dimensions
-    return f"e.embedding::halfvec({size}) <#> %s::halfvec({size})"
+def _nearest(where: scope.Scope, encoded: _Encoded, limit: int) -> dict[UUID, float]:
+    """Every row in scope compared; the best `limit`."""
+    rows = where.embeddings(encoded.space.pk, encoded.collections)
+    return _scored(where, encoded, rows, [], f"ORDER BY score DESC, chunk_id LIMIT {limit}")
+
+
+def _nearest_by_index(where: scope.Scope, encoded: _Encoded, limit: int) -> dict[UUID, float]:
+    """Those that the index brings first, scored: with the largest inner products with the raw embeddings; or, where it
+    holds bits alone, with the fewest that differ from the query's."""
+    halfvec = f"halfvec({encoded.space.dimensions})"
+    distance = f"e.embedding::{halfvec} <#> %s::{halfvec}"
+    if encoded.space.indexed == Storage.BINARY:
+        bits = f"bit({encoded.space.dimensions})"
+        distance = f"binary_quantize(e.embedding::{halfvec})::{bits} <~> binary_quantize(%s::{halfvec})::{bits}"
+    rows = f"""{where.embeddings_by_index(encoded.space.pk, encoded.collections)} ORDER BY {distance} LIMIT {limit}"""
+    return _scored(where, encoded, rows, [HalfVector(encoded.embedding).to_text()], "")
 
 
 def _scores_of(where: scope.Scope, encoded: _Encoded, chunk_ids: list[UUID]) -> dict[UUID, float]:
-    """Inner products of the query with given chunks in scope, both centred if the query is. Found by either search,
-    every candidate is scored by meaning in the same way. The raw embedding is what is stored and fetched."""
-    statement = f"""SELECT e.chunk_id, e.language, halfvec_send(e.embedding)
-        {_semantic_rows(where, encoded)} AND e.chunk_id = ANY(%s)"""
-    rows = scope.rows(statement, [*where.params, chunk_ids])
-    if not rows:
+    """The scores of given chunks in scope: found by either search, each is scored by meaning in the same way."""
+    if not chunk_ids:
         return {}
-    embeddings = np.stack([_numbers(raw) for _id, _language, raw in rows])
-    if encoded.means is not None:
-        embeddings = encoded.means.centre(embeddings, [spoken for _id, spoken, _raw in rows])
-    scores = (embeddings @ encoded.embedding).tolist()
-    return {row[0]: score for row, score in zip(rows, scores, strict=True)}
+    rows = f"{where.embeddings(encoded.space.pk, encoded.collections)} AND e.chunk_id = ANY(%s)"
+    return _scored(where, encoded, rows, [chunk_ids], "")
 
 
-def _numbers(sent: bytes) -> Embeddings:
-    """A halfvec in pgvector's binary form: two 16-bit integers, then 16-bit floats, all big-endian."""
-    return np.frombuffer(sent, dtype=">f2", offset=4).astype(np.float32)
-
-
-def _semantic_rows(where: scope.Scope, encoded: _Encoded) -> str:
-    return _SEMANTIC_ROWS.format(
-        space=encoded.space.pk,
-        collections=",".join(map(str, encoded.collections)),
-        documents=where.documents,
-        language=where.language.format(table="e"),
-    )
-
-
-# --- By words ---
-
-
-@dataclass(frozen=True)
-class _Words:
-    """How much of the query's weight in words a passage covers, 0 to 1, and the telling words it matched by."""
-
-    coverage: float | None
-    matched: tuple[str, ...]
-
-
-_LEXICAL_ROWS = """
-FROM kb_chunk c
-JOIN kb_document d ON d.live_revision_id = c.revision_id
-JOIN kb_revision r ON r.id = c.revision_id
-WHERE {documents}{language}
-"""
-
-
-def _by_words(where: scope.Scope, query: Query) -> dict[UUID, _Words]:
-    """Passages that share words with the query. A word weighs by how rare it is in scope (Robertson and Sparck Jones'
-    inverse document frequency); one that occurs nowhere weighs most and is covered by nobody, so that across languages,
-    where hardly a word of the query occurs, nobody covers much and meaning decides."""
-    wanted = stopwords.without(query.text)
-    if not wanted:
-        return {}
-    rows_in_scope = _LEXICAL_ROWS.format(documents=where.documents, language=where.language.format(table="c"))
-    weights = _weights(rows_in_scope, where, wanted)
-    total = sum(weight for weight, _count in weights.values())
-    present = [lexeme for lexeme in wanted if weights[lexeme][1]]
-    if not present:
-        return {}
-    heaviest = max(weights[lexeme][0] for lexeme in present)
-    telling = {lexeme for lexeme in present if weights[lexeme][0] >= 0.4 * heaviest}
-    return {
-        chunk_id: _Words(_coverage(flags, present, weights, total), _matched(flags, present, telling))
-        for chunk_id, flags in _matching(rows_in_scope, where, present, weights)
-    }
-
-
-def _weights(rows_in_scope: str, where: scope.Scope, wanted: list[str]) -> dict[str, tuple[float, int]]:
-    """For each lexeme its weight and the number of passages it is in, counted up to DF_LIMIT."""
-    counted = f"(SELECT count(*) FROM (SELECT 1 {rows_in_scope} AND c.lexemes @@ %s::tsquery LIMIT {DF_LIMIT}) counted)"
-    everything = f"(SELECT count(*) FROM (SELECT 1 {rows_in_scope} LIMIT {10 * DF_LIMIT}) counted)"
-    params: list[Any] = list(where.params)
-    for lexeme in wanted:
-        params += [*where.params, lexemes.quote(lexeme)]
-    [(passages, *counts)] = scope.rows(f"SELECT {', '.join([everything] + [counted] * len(wanted))}", params)
-    return {
-        lexeme: (math.log(1 + (passages - min(count, passages) + 0.5) / (count + 0.5)), count)
-        for lexeme, count in zip(wanted, counts, strict=True)
-    }
-
-
-def _matching(
-    rows_in_scope: str, where: scope.Scope, present: list[str], weights: dict[str, tuple[float, int]]
-) -> list[tuple[UUID, list[bool]]]:
-    """The passages that cover most weight, each with which of the lexemes it has; nearness of the words breaks ties."""
-    flags = ", ".join(["c.lexemes @@ %s::tsquery"] * len(present))
-    score = " + ".join(["(%s * (c.lexemes @@ %s::tsquery)::int)"] * len(present))
-    quoted = [lexemes.quote(lexeme) for lexeme in present]
-    anything = " | ".join(quoted)
-    statement = f"""SELECT c.id, ARRAY[{flags}] {rows_in_scope} AND c.lexemes @@ %s::tsquery
-        ORDER BY {score} DESC, ts_rank_cd(c.lexemes, %s::tsquery, 1) DESC, c.id LIMIT {CANDIDATES}"""
-    weighed = [value for lexeme, text in zip(present, quoted, strict=True) for value in (weights[lexeme][0], text)]
-    return scope.rows(statement, [*quoted, *where.params, anything, *weighed, anything])
-
-
-def _coverage(flags: list[bool], present: list[str], weights: dict[str, tuple[float, int]], total: float) -> float:
-    return sum(weights[lexeme][0] for lexeme, has in zip(present, flags, strict=True) if has) / total if total else 0.0
-
-
-def _matched(flags: list[bool], present: list[str], telling: set[str]) -> tuple[str, ...]:
-    return tuple(lexeme for lexeme, has in zip(present, flags, strict=True) if has and lexeme in telling)
+def _scored(where: scope.Scope, encoded: _Encoded, rows: str, params: Sequence[Any], order: str) -> dict[UUID, float]:
+    """Ids and scores of these rows: the inner product with the query, both centred if the query is. Stored are raw
+    embeddings; of a centred one d' = (d - m) / |d - m|, and its product with q is (q·d - q·m) / |d - m|."""
+    size = encoded.space.dimensions
+    near = f"(n.embedding <#> %s::halfvec({size}))"  # the negative inner product
+    embeddings = f"(SELECT e.chunk_id, e.language, e.embedding::halfvec({size}) AS embedding {rows}) n"
+    asked = HalfVector(encoded.embedding).to_text()
+    if encoded.means is None:
+        statement = f"SELECT chunk_id, -{near} AS score FROM {embeddings} {order}"
+        return dict(scope.rows(statement, [asked, *where.params, *params]))
+    centres = {**encoded.means.of_language, "": encoded.means.overall}
+    values = ", ".join([f"(%s, %s::halfvec({size}), %s::float8, %s::float8)"] * len(centres))
+    statement = f"""WITH centres (language, mean, along, squared) AS (VALUES {values})
+        SELECT chunk_id,
+          (-{near} - m.along) / sqrt(greatest(1 + 2 * (n.embedding <#> m.mean) + m.squared, 1e-6)) AS score
+        FROM {embeddings} JOIN centres m ON m.language = CASE WHEN n.language = ANY(%s) THEN n.language ELSE '' END
+        {order}"""
+    described = [
+        value
+        for name, mean in centres.items()
+        for value in (name, HalfVector(mean).to_text(), float(encoded.embedding @ mean), float(mean @ mean))
+    ]
+    return dict(scope.rows(statement, [*described, asked, *where.params, *params, list(encoded.means.of_language)]))

@@ -1,25 +1,50 @@
 """The JSON shapes of a search (API, `/api/v1/search/`)."""
 
+import base64
+import struct
+from collections.abc import Iterable
 from typing import Any
+from uuid import UUID
 
 from rest_framework import serializers
 
-from kb.serializers import Strict
-from search.hits import MODES, Answer, Citation, Hit, Query
+from kb.serializers import MetadataField, Strict
+from search import highlights
+from search.hits import GROUPS, MODES, Answer, Citation, Cursor, Hit, Neighbour, Query
 
-DEEPEST = 190
-"""How far pages go: the two searches bring 200 candidates each, so what stands beyond would be arbitrary."""
+_SEALED = struct.Struct(">Hd16s")
+"""Rank, score and id of the last hit of a page."""
+
+
+def _unsealed(given: str) -> Cursor:
+    try:
+        rank, fused, chunk_id = _SEALED.unpack(base64.urlsafe_b64decode(given))
+    except (ValueError, struct.error) as error:
+        raise serializers.ValidationError("This is not a cursor that an answer gave.") from error
+    return Cursor(rank, fused, UUID(bytes=chunk_id))
+
+
+def _sealed(cursor: Cursor | None) -> str | None:
+    if cursor is None:
+        return None
+    return base64.urlsafe_b64encode(_SEALED.pack(cursor.rank, cursor.fused, cursor.chunk_id.bytes)).decode()
 
 
 class QuerySerializer(Strict):
     """What a search is asked."""
 
-    query = serializers.CharField(max_length=4000)
+    query = serializers.CharField(
+        max_length=4000,
+        required=False,
+        help_text='Words; "words in quotes" stand together, passages with -words are left out. Not needed with `like`.',
+    )
     collections = serializers.ListField(child=serializers.CharField(max_length=80), max_length=100, required=False)
+    documents = serializers.ListField(child=serializers.UUIDField(), max_length=100, required=False)
     limit = serializers.IntegerField(min_value=1, max_value=100, default=10)
     mode = serializers.ChoiceField(choices=MODES, default="hybrid")
     languages = serializers.ListField(child=serializers.CharField(max_length=8), max_length=50, required=False)
     tags = serializers.ListField(child=serializers.CharField(max_length=100), max_length=50, required=False)
+    metadata = MetadataField(required=False, help_text="A JSON object that a document's metadata must contain.")
     media_types = serializers.ListField(child=serializers.CharField(max_length=100), max_length=20, required=False)
     created_after = serializers.DateTimeField(required=False)
     created_before = serializers.DateTimeField(required=False)
@@ -30,8 +55,36 @@ class QuerySerializer(Strict):
         default=None,
         help_text="Centre embeddings by language; by default where a scope has passages in more than one.",
     )
-    min_score = serializers.FloatField(min_value=0, max_value=1, required=False)
-    cursor = serializers.RegexField(r"^\d{1,3}$", required=False, allow_null=True)
+    min_score = serializers.FloatField(
+        min_value=0, max_value=1, required=False, help_text="The least chance of answering that a hit may have."
+    )
+    like = serializers.UUIDField(required=False, help_text="A passage: what says something similar is looked for.")
+    group = serializers.ChoiceField(
+        choices=GROUPS, default="passage", help_text="With `document`, a document is one hit and the rest of it `more`."
+    )
+    context = serializers.IntegerField(  # type: ignore[assignment]  # as `label` below
+        min_value=0, max_value=5, default=0, help_text="So many passages on either side of each hit come along."
+    )
+    folding = serializers.BooleanField(default=True, help_text="Passages that say the same are one hit.")
+    highlights = serializers.ChoiceField(
+        choices=("terms", "sentences"),
+        default="terms",
+        help_text="With `sentences`, also the sentences of each passage that answer.",
+    )
+    cursor = serializers.CharField(
+        max_length=64, required=False, allow_null=True, help_text="The next_cursor of the page before."
+    )
+
+    def validate_cursor(self, given: str | None) -> Cursor | None:
+        return _unsealed(given) if given else None
+
+    def validate(self, given: dict[str, Any]) -> dict[str, Any]:
+        if "query" not in given and "like" not in given:
+            raise serializers.ValidationError({"query": ["Say what you are looking for."]})
+        after, before = given.get("created_after"), given.get("created_before")
+        if after and before and after > before:
+            raise serializers.ValidationError({"created_before": ["This is earlier than created_after."]})
+        return given
 
     def validate_rerank(self, wanted: bool) -> bool:
         if wanted:
@@ -41,14 +94,31 @@ class QuerySerializer(Strict):
     def to_query(self) -> Query:
         """The checked query."""
         given = dict(self.validated_data)
-        text, cursor, _rerank = given.pop("query"), given.pop("cursor", None), given.pop("rerank", None)
+        for name in ("rerank", "highlights"):
+            given.pop(name, None)
+        text, after = given.pop("query", ""), given.pop("cursor", None)
+        given["documents"] = [str(document) for document in given.get("documents", ())]
         values: dict[str, Any] = {name: _fixed(value) for name, value in given.items()}
-        return Query(text, offset=min(int(cursor or 0), DEEPEST), **values)
+        return Query(text, after=after, **values)
 
 
 def _fixed(value: Any) -> Any:
     """Lists as tuples: a query does not change once it is made."""
     return tuple(value) if isinstance(value, list) else value
+
+
+class HighlightsQuerySerializer(Strict):
+    """Which passages to look at once more."""
+
+    query = serializers.CharField(max_length=4000)
+    passages = serializers.ListField(child=serializers.UUIDField(), min_length=1, max_length=highlights.MOST_PASSAGES)
+
+
+class SentencesSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    sentences = serializers.DictField(
+        child=serializers.ListField(child=serializers.ListField(child=serializers.IntegerField())),
+        help_text="By passage, the ranges of the sentences that answer; empty when the encoder was too slow.",
+    )
 
 
 class BoxSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -93,9 +163,20 @@ class ScoresSerializer(serializers.Serializer):  # type: ignore[type-arg]
     rerank = serializers.FloatField(allow_null=True)
 
 
-class HitSerializer(serializers.Serializer):  # type: ignore[type-arg]
+class NeighbourSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    id = serializers.UUIDField()
+    text = serializers.CharField()
+    chars = serializers.ListField(child=serializers.IntegerField(), min_length=2, max_length=2)
+
+
+class ContextSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    before = NeighbourSerializer(many=True)
+    after = NeighbourSerializer(many=True)
+
+
+class PassageHitSerializer(serializers.Serializer):  # type: ignore[type-arg]
     rank = serializers.IntegerField()
-    score = serializers.FloatField()
+    score = serializers.FloatField(help_text="The chance that the passage answers, 0 to 1, as measured on XQuAD.")
     scores = ScoresSerializer()
     text = serializers.CharField()
     highlights = serializers.ListField(child=serializers.ListField(child=serializers.IntegerField()))
@@ -103,11 +184,25 @@ class HitSerializer(serializers.Serializer):  # type: ignore[type-arg]
     citation = CitationSerializer()
 
 
+class HitSerializer(PassageHitSerializer):
+    folded = serializers.IntegerField(help_text="Passages left out below this one because they say the same.")
+    context = ContextSerializer(  # type: ignore[assignment]
+        required=False, help_text="Where `context` was asked for."
+    )
+    more = PassageHitSerializer(many=True, required=False, help_text="Where hits are grouped by document.")
+    sentences = serializers.ListField(
+        child=serializers.ListField(child=serializers.IntegerField()),
+        required=False,
+        help_text="Ranges of the sentences that answer, where they were asked for.",
+    )
+
+
 class AnswerSerializer(serializers.Serializer):  # type: ignore[type-arg]
     query = serializers.CharField()
     took_ms = serializers.FloatField()
     mode = serializers.ChoiceField(choices=MODES)
     degraded = serializers.CharField(help_text="Empty, or why this is less than what was asked for.")
+    nothing_good = serializers.BooleanField(help_text="No passage is likely to answer.")
     hits = HitSerializer(many=True)
     next_cursor = serializers.CharField(allow_null=True)
     timings_ms = serializers.DictField(child=serializers.FloatField())
@@ -153,16 +248,21 @@ class ComparisonSerializer(serializers.Serializer):  # type: ignore[type-arg]
     sample = SampleSerializer(allow_null=True)
 
 
+def sentences_json(found: highlights.Ranges) -> dict[str, list[list[int]]]:
+    """Ranges as SentencesSerializer describes them."""
+    return {str(chunk_id): [list(span) for span in spans] for chunk_id, spans in found.items()}
+
+
 def answer_json(answer: Answer) -> dict[str, Any]:
     """An answer as AnswerSerializer describes it."""
-    reached = answer.query.offset + answer.query.limit
     return {
         "query": answer.query.text,
         "took_ms": answer.took_ms,
         "mode": answer.mode,
         "degraded": answer.degraded,
-        "hits": [_hit_json(hit) for hit in answer.hits],
-        "next_cursor": str(reached) if answer.has_more and reached <= DEEPEST else None,
+        "nothing_good": answer.nothing_good,
+        "hits": [_hit_json(answer.query, hit) for hit in answer.hits],
+        "next_cursor": _sealed(answer.next),
         "timings_ms": answer.timings_ms,
     }
 
@@ -196,7 +296,20 @@ def citation_json(citation: Citation) -> dict[str, Any]:
     }
 
 
-def _hit_json(hit: Hit) -> dict[str, Any]:
+def _hit_json(query: Query, hit: Hit) -> dict[str, Any]:
+    body = {**_passage_hit_json(hit), "folded": hit.folded}
+    if query.context:
+        body["context"] = {"before": _neighbours_json(hit.before), "after": _neighbours_json(hit.after)}
+    if query.group == "document":
+        body["more"] = [_passage_hit_json(other) for other in hit.more]
+    return body
+
+
+def _neighbours_json(neighbours: Iterable[Neighbour]) -> list[dict[str, Any]]:
+    return [{"id": str(one.id), "text": one.text, "chars": list(one.chars)} for one in neighbours]
+
+
+def _passage_hit_json(hit: Hit) -> dict[str, Any]:
     return {
         "rank": hit.rank,
         "score": hit.score,

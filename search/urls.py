@@ -1,9 +1,9 @@
-"""Addresses of the search page, and of golden queries below their collection."""
+"""Addresses of the search page, of the searches that are kept, of citations, and of golden queries."""
 
 from django.urls import URLPattern, URLResolver, include, path, register_converter
 
 from kb.urls import Slug
-from search import golden_views, views
+from search import golden_views, saved_views, views
 
 register_converter(Slug, "collection_slug")
 
@@ -22,6 +22,13 @@ _of_collection: list[URLPattern | URLResolver] = [
 ]
 urlpatterns = [
     path("", views.search, name="search"),
+    path("again/", views.again, name="search_again"),
+    path("sentences/", views.sentences, name="search_sentences"),
+    path("passages/<uuid:passage_id>/citation/", views.citation, name="citation"),
+    path("searches/", saved_views.searches, name="searches"),
+    path("searches/<uuid:search_id>/delete/", saved_views.delete, name="search_delete"),
+    path("searches/forget/", saved_views.forget, name="searches_forget"),
+    path("searches/remember/", saved_views.remember, name="searches_remember"),
     path("verdict/", golden_views.judge, name="verdict"),
     path("collections/<collection_slug:slug>/comparison/", views.comparison, name="comparison"),
     path("collections/<collection_slug:slug>/golden/", include(_of_collection)),

@@ -8,7 +8,7 @@ from embeddings import registry
 from embeddings.models import Registration
 from kb import bell, reembedding, storing
 from kb.ingestion import publishing
-from kb.models import Collection, EmbeddingWork, LanguageMean, Revision, State
+from kb.models import Collection, CommonLexeme, EmbeddingWork, LanguageMean, Revision, State
 from kb.models.revision import ATTEMPTS
 from kb.reading.failures import Reason
 
@@ -31,10 +31,11 @@ def sweep() -> None:
 
 
 def refresh_means(collection: Collection) -> None:
-    """Bring the collection's means per language up to date with its live passages."""
+    """Bring the collection's means per language, and its common words, up to date with its live passages."""
     with transaction.atomic():
         Collection.objects.filter(pk=collection.pk).update(means_due=False)
         LanguageMean.objects.refresh(collection)
+        CommonLexeme.objects.refresh(collection)
 
 
 def _fail_exhausted() -> None:

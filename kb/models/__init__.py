@@ -5,6 +5,7 @@ from kb.models.chunk import Chunk, RevisionText
 from kb.models.collection import Collection, Domain
 from kb.models.document import Document
 from kb.models.embedding import Embedding, EmbeddingWork, LanguageMean
+from kb.models.lexeme import CommonLexeme
 from kb.models.part import ReadingPart
 from kb.models.reembedding import Reembedding, Stage
 from kb.models.revision import Revision, State
@@ -13,6 +14,7 @@ __all__ = [
     "AccessToken",
     "Chunk",
     "Collection",
+    "CommonLexeme",
     "Document",
     "Domain",
     "Embedding",

@@ -72,7 +72,11 @@ class Chunk(models.Model):
             models.CheckConstraint(condition=Q(start__lt=F("end")), name="chunk_range"),
             models.CheckConstraint(condition=Q(tokens__gt=0), name="chunk_has_tokens"),
         ]
-        indexes = [GinIndex(fields=["lexemes"], name="chunk_lexemes")]
+        indexes = [
+            GinIndex(fields=["lexemes"], name="chunk_lexemes"),
+            # The languages of a document, and whether it has passages in one, without a look at the passages.
+            models.Index(fields=["revision", "language"], name="chunk_languages"),
+        ]
 
     def __str__(self) -> str:
         return self.text[:80]

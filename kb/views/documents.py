@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib import messages
@@ -14,7 +15,7 @@ from django_htmx.http import HttpResponseClientRefresh
 
 from kb import excerpts, ingestion, outlines, places
 from kb.forms import DocumentForm
-from kb.models import Document, RevisionText
+from kb.models import Document, Revision, RevisionText
 from kb.views import access, returning
 
 _RANGE = re.compile(r"(\d{1,9})-(\d{1,9})", re.ASCII)
@@ -40,11 +41,28 @@ def _page(request: HttpRequest, document: Document, form: DocumentForm | None = 
         "excerpt": excerpt,
         "outline": outlines.of(revision) if excerpt else None,
         "place": excerpt and places.of(revision, excerpt.marked, excerpt.page_starts, page=page or excerpt.page),
+        "current": _current(document, revision, excerpt.marked if excerpt else None),
+        "lost": bool(request.GET.get("chars")) and excerpt is not None and excerpt.marked is None,
         "form": form or DocumentForm(instance=document),
         "chars": _chars(request),
         "may_write": access.may_write(request, document.collection),
     }
     return render(request, "documents/detail.html", context)
+
+
+@dataclass(frozen=True)
+class _Current:
+    """The current revision, where another one is read, and the same passage in it, where it stands there unchanged."""
+
+    number: int
+    passage: tuple[int, int] | None
+
+
+def _current(document: Document, revision: Revision, marked: tuple[int, int] | None) -> _Current | None:
+    live = document.live_revision
+    if live is None or live.pk == revision.pk:
+        return None
+    return _Current(live.number, places.counterpart(revision, marked, live) if marked else None)
 
 
 @login_required

@@ -1,5 +1,6 @@
 """How a hit is shown: what it is called, its text with the words that were found, and its score in words."""
 
+import re
 from collections.abc import Iterator
 
 from django import template
@@ -19,16 +20,31 @@ _CLOSENESS: tuple[tuple[float, str | Promise], ...] = (
 )
 """From which score on a hit is called what."""
 
+_EMPTY_LINES = re.compile(r"\n\s*\n")
+
+
+Piece = tuple[str, bool]
+"""Text, and whether it is highlighted."""
+
 
 @register.filter
-def pieces(hit: Hit) -> Iterator[tuple[str, bool]]:
-    """The text in pieces, in order, each with whether it is highlighted."""
-    position = 0
-    for start, end in hit.highlights:
-        yield hit.text[position:start], False
-        yield hit.text[start:end], True
-        position = end
-    yield hit.text[position:], False
+def paragraphs(hit: Hit) -> Iterator[tuple[list[Piece], str]]:
+    """The text in paragraphs, each in pieces, with the empty lines behind it: all of it together is the text."""
+    start = 0
+    for gap in _EMPTY_LINES.finditer(hit.text):
+        yield list(_pieces(hit, start, gap.start())), gap.group()
+        start = gap.end()
+    yield list(_pieces(hit, start, len(hit.text))), ""
+
+
+def _pieces(hit: Hit, start: int, end: int) -> Iterator[Piece]:
+    for first, last in hit.highlights:
+        first, last = max(first, start), min(last, end)
+        if first < last:
+            yield hit.text[start:first], False
+            yield hit.text[first:last], True
+            start = last
+    yield hit.text[start:end], False
 
 
 @register.filter
@@ -37,6 +53,19 @@ def cited(citation: Citation) -> str:
     if not citation.pages:
         return citation.label
     return f"{citation.document_title}, {wording.place({'pages': citation.pages})}"
+
+
+@register.filter
+def where(citation: Citation) -> str:
+    """Where in its file the passage stands, in words: `p. 12`; empty where the file has no such places."""
+    places = ("pages", "slides", "sheets", "chapters")
+    return wording.place({unit: getattr(citation, unit) for unit in places})
+
+
+@register.filter
+def headings(citation: Citation) -> list[str]:
+    """The headings above the passage, the title of its document left out."""
+    return [heading for heading in citation.heading_path if heading != citation.document_title]
 
 
 @register.filter

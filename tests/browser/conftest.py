@@ -43,11 +43,13 @@ def open_page(chromium: Browser, live_server, transactional_db) -> Iterator[Open
     said: list[str] = []
     contexts = []
 
-    def note(message: ConsoleMessage) -> None:
-        if _REFUSED not in message.text:
-            said.append(f"{message.type}: {message.text}")
+    def open_one(
+        path: str = "/", *, sign_in: bool = True, tolerated: tuple[str, ...] = (_REFUSED,), **context: object
+    ) -> Page:
+        def note(message: ConsoleMessage) -> None:
+            if not any(known in message.text for known in tolerated):
+                said.append(f"{message.type}: {message.text}")
 
-    def open_one(path: str = "/", *, sign_in: bool = True, **context: object) -> Page:
         contexts.append(chromium.new_context(base_url=live_server.url, **context))  # type: ignore[arg-type]
         page = contexts[-1].new_page()
         page.on("console", note)

@@ -71,3 +71,24 @@ def test_any_text_has_a_code(text: str) -> None:
     assert 2 <= len(code) <= 8
     assert code.isascii()
     assert code.islower()
+
+
+class TestChances:
+    @pytest.mark.parametrize(
+        ("text", "code"),
+        [
+            ("Wo ist die Pumpe?", "de"),
+            ("年假怎么算", "zh"),
+            ("有給休暇の申請", "ja"),
+            ("연차휴가", "ko"),
+            ("KB-2041/7", "und"),
+        ],
+    )
+    def test_one_language_where_it_is_certain(self, text, code):
+        assert language.chances(text) == {code: 1.0}
+
+    def test_several_where_a_word_belongs_to_several(self):
+        found = language.chances("administration")
+        assert {"en", "fr"} <= set(found)
+        assert sum(found.values()) == pytest.approx(1)
+        assert max(found, key=lambda one: found[one]) == language.identify("administration")

@@ -6,10 +6,11 @@ from html import unescape
 
 import pytest
 from django.test import Client
+from django.urls import reverse
 
 from embeddings.models import Space
 from kb import ingestion
-from kb.models import Collection, User
+from kb.models import Chunk, Collection, User
 from search.hits import Citation, Hit, Scores
 from search.templatetags import passages
 
@@ -34,16 +35,22 @@ def corpus(upload, work) -> None:
     ingestion.sweep()
 
 
-def labels(page: str) -> list[str]:
-    return re.findall(r"<h3><a [^>]*><bdi>([^<]*)</bdi>", page)
+def titles(page: str) -> list[str]:
+    return re.findall(r'<a class="open" [^>]*><bdi>([^<]*)</bdi>', page)
+
+
+def trails(page: str) -> list[list[str]]:
+    """Where each hit stands, in steps."""
+    return [re.findall(r"<bdi>([^<]*)</bdi>", trail) for trail in re.findall(r'<ol class="trail".*?</ol>', page, re.S)]
 
 
 def test_a_question_is_answered_with_cited_passages(browser, corpus, answering):
     page = browser.get("/", {"q": "moon pulls the sea"}).content.decode()
-    assert labels(page)[0] == "Tides, Moon"
+    assert titles(page)[0] == "Tides"
+    assert trails(page)[0] == ["Field notes", "Moon"]
     assert "<mark>moon</mark>" in page
     assert 'lang="en"' in page
-    address = unescape(re.search(r'<h3><a href="([^"]*)"', page)[1])  # type: ignore[index]
+    address = unescape(re.search(r'<a class="open" href="([^"]*)"', page)[1])  # type: ignore[index]
     opened = browser.get(address.partition("#")[0]).content.decode()
     assert "sea &amp; the land" in opened.partition('id="passage"')[2]
 
@@ -62,7 +69,7 @@ def test_a_stranger_finds_nothing_and_sees_no_filter(corpus, charlie, answering)
     client = Client()
     client.force_login(charlie)
     page = client.get("/", {"q": "moon"}).content.decode()
-    assert labels(page) == []
+    assert titles(page) == []
     assert "Field notes" not in page
     assert 'type="checkbox" name="language"' not in page
 
@@ -70,13 +77,13 @@ def test_a_stranger_finds_nothing_and_sees_no_filter(corpus, charlie, answering)
 def test_it_is_narrowed_to_a_language(browser, corpus, answering):
     page = browser.get("/", {"q": "潮汐 moon", "language": "zh"}).content.decode()
     assert set(re.findall(r'class="passage" lang="(\w+)"', page)) == {"zh"}
-    assert re.search(r'value="zh"\s+checked', page)
+    assert 'value="zh" id="language-zh" autocomplete="off" checked' in page
 
 
 def test_it_is_narrowed_to_a_collection(browser, corpus, alice, space, answering):
     Collection.objects.create(name="Empty", owner=alice, active_space=space)
-    assert labels(browser.get("/", {"q": "moon", "collection": "empty"}).content.decode()) == []
-    assert labels(browser.get("/", {"q": "moon", "collection": "field-notes"}).content.decode())
+    assert titles(browser.get("/", {"q": "moon", "collection": "empty"}).content.decode()) == []
+    assert titles(browser.get("/", {"q": "moon", "collection": "field-notes"}).content.decode())
 
 
 def test_nothing_found_says_so(browser, corpus):
@@ -90,7 +97,7 @@ def test_without_the_encoder_it_goes_on_by_words_and_says_so(browser, corpus, co
     )
     Collection.objects.filter(pk=collection.pk).update(active_space=gone)
     page = browser.get("/", {"q": "moon"}).content.decode()
-    assert labels(page) == ["Tides, Moon"]
+    assert titles(page) == ["Tides"]
     assert "Search by meaning is not available" in page
 
 
@@ -101,8 +108,8 @@ def test_pages_follow_each_other_and_keep_the_question(browser, upload, work, an
     first = browser.get("/", {"q": "moon", "mode": "lexical"}).content.decode()
     following = unescape(re.search(r'rel="next" href="([^"]*)"', first)[1])  # type: ignore[index]
     second = browser.get(f"/{following}").content.decode()
-    assert len(labels(first)) == len(labels(second)) == 10
-    assert not set(labels(first)) & set(labels(second))
+    assert len(titles(first)) == len(titles(second)) == 10
+    assert not set(titles(first)) & set(titles(second))
     assert 'rel="prev"' in second
 
 
@@ -122,7 +129,31 @@ def test_it_costs_the_same_number_of_queries_however_many_hits(
         upload(f"{number}.md", f"The moon, note {number}.")
     work()
     with django_assert_max_num_queries(25):
-        assert len(labels(browser.get("/", {"q": "moon"}).content.decode())) == 10
+        assert len(titles(browser.get("/", {"q": "moon"}).content.decode())) == 10
+
+
+def test_the_sentences_that_answer_are_told_apart(browser, upload, work, answering, charlie):
+    upload("sea.md", "Boats are kept in the harbour. The moon pulls the sea. Nobody sails in a storm.", title="Sea")
+    work()
+    chunk = Chunk.objects.get()
+    asked = {"q": "moon pulls the sea", "passage": [str(chunk.pk), "x"]}
+    [[start, end]] = browser.get(reverse("search_sentences"), asked).json()[str(chunk.pk)]
+    assert chunk.text[start:end] == "The moon pulls the sea."
+    assert browser.get(reverse("search_sentences"), {"q": "", "passage": str(chunk.pk)}).json() == {}
+    browser.force_login(charlie)
+    assert browser.get(reverse("search_sentences"), asked).json() == {}
+
+
+def test_more_like_a_passage(browser, corpus, answering, charlie):
+    chunk = Chunk.objects.get(text__contains="sea & the land")
+    page = browser.get("/", {"like": str(chunk.pk)}).content.decode()
+    assert "Passages that say something like" in page
+    assert titles(page)
+    assert "There is no such passage" in browser.get("/", {"like": str(uuid.uuid4())}).content.decode()
+    browser.force_login(charlie)
+    page = browser.get("/", {"like": str(chunk.pk)}).content.decode()
+    assert "There is no such passage" in page
+    assert "Tides" not in page
 
 
 def hit(text: str, highlights: list[tuple[int, int]]) -> Hit:
@@ -130,10 +161,20 @@ def hit(text: str, highlights: list[tuple[int, int]]) -> Hit:
     return Hit(1, 0.5, Scores(None, None, 0.5), text, highlights, "en", citation)
 
 
-def test_pieces_are_the_text_with_its_highlights():
-    found = list(passages.pieces(hit("the moon and the sea", [(4, 8), (17, 20)])))
-    assert "".join(piece for piece, _ in found) == "the moon and the sea"
-    assert [piece for piece, highlighted in found if highlighted] == ["moon", "sea"]
+@pytest.mark.parametrize(
+    ("text", "highlights"),
+    [
+        ("the moon and the sea", [(4, 8), (17, 20)]),
+        ("the moon\n\nand the sea", [(4, 8), (18, 21)]),
+        ("the moon\n \nand the sea\n\n", [(4, 15)]),
+        ("", []),
+    ],
+)
+def test_paragraphs_are_the_text_with_its_highlights(text, highlights):
+    found = list(passages.paragraphs(hit(text, highlights)))
+    assert "".join("".join(piece for piece, _ in pieces) + gap for pieces, gap in found) == text
+    shown = "".join(piece for pieces, _ in found for piece, highlighted in pieces if highlighted)
+    assert shown == "".join(re.sub(r"\n\s*\n", "", text[start:end]) for start, end in highlights)
 
 
 def test_every_score_has_words():

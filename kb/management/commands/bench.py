@@ -12,7 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from embeddings import bundled, devices, spaces
 from embeddings.encoder import EncoderError
-from kb.benchmarks import encode, fidelity, pipeline, shapes, speed, under_load, writing
+from kb.benchmarks import encode, fidelity, pipeline, registry, shapes, speed, under_load, writing
 from kb.benchmarks.pipeline import Occupied
 from kb.benchmarks.speed import Measured
 from kb.management.commands.demo import CORPUS
@@ -43,6 +43,8 @@ class Command(BaseCommand):
         against.add_argument("--missing", action="store_true", help="Print what was not found, too.")
         against.add_argument("--json", action="store_true", help="Print all figures as JSON.")
         self._add_of_encoder(measures)
+        for measure in registry.MEASURES.values():
+            measure.add_arguments(measures.add_parser(measure.name, help=measure.help))
 
     def _add_of_encoder(self, measures: Any) -> None:
         encoding = measures.add_parser("encode", help="Tokens a second beside sentence-transformers.")
@@ -58,6 +60,9 @@ class Command(BaseCommand):
             parser.add_argument("--json", action="store_true", help="Print all figures as JSON.")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if measure := registry.MEASURES.get(options["measure"]):
+            measure.run(options, self.stdout.write)
+            return
         measures = {"read": self._read, "fidelity": self._fidelity}
         try:
             measures.get(options["measure"], self._of_encoder)(options)

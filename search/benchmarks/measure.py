@@ -1,0 +1,178 @@
+"""`manage.py bench search`: how long a search takes beside the bare index, and its recall."""
+
+import json
+import threading
+import time
+from argparse import ArgumentParser
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from statistics import median, quantiles
+from typing import Any
+
+import redis
+from django.db import connection, transaction
+from django.test import RequestFactory
+from pgvector import HalfVector
+from rest_framework.test import force_authenticate
+
+from embeddings import queries
+from kb.benchmarks import registry
+from search import retrieval
+from search.api import SearchView
+from search.benchmarks.corpus import SHARES, Asked, Corpus
+from search.hits import Query
+
+WARM = 20
+"""Queries asked before the clock runs."""
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Milliseconds at the middle and at 95 %."""
+
+    p50: float
+    p95: float
+
+    @classmethod
+    def of(cls, milliseconds: Sequence[float]) -> "Figures":
+        return cls(round(median(milliseconds), 2), round(quantiles(milliseconds, n=20)[-1], 2))
+
+
+def register() -> None:
+    registry.add(
+        registry.Measure(
+            "search", "Milliseconds of a search without encoding, beside the bare index.", _add_arguments, _run
+        )
+    )
+
+
+def _add_arguments(parser: ArgumentParser) -> None:
+    parser.add_argument("--chunks", type=int, nargs="+", default=[10_000, 100_000])
+    parser.add_argument("--dimensions", type=int, default=384)
+    parser.add_argument("--queries", type=int, default=200)
+    parser.add_argument("--json", action="store_true", help="Print all figures as JSON.")
+
+
+def _run(options: Mapping[str, Any], write: Callable[[str], object]) -> None:
+    figures = {}
+    for chunks in options["chunks"]:
+        with Corpus(chunks, options["dimensions"]) as corpus:
+            figures[chunks] = measure(corpus, options["queries"])
+        if not options["json"]:
+            for name, value in figures[chunks].items():
+                write(f"{chunks:>8,} chunks of {options['dimensions']:,} numbers  {name:32} {value}")
+    if options["json"]:
+        write(json.dumps(figures, indent=2, default=vars))
+
+
+def measure(corpus: Corpus, count: int) -> dict[str, Any]:
+    """The bare index and the three modes in turn, query by query, so that a busy machine holds up all of them alike;
+    then recall."""
+    asked = corpus.queries(count + WARM)
+    with answering(corpus, asked):
+        spent: dict[str, list[float]] = {"bare index": [], "semantic": [], "hybrid": [], "lexical": []}
+        steps: dict[str, list[float]] = {}
+        for place, one in enumerate(asked):
+            times = {"bare index": _bare(corpus, one)}
+            for mode in ("semantic", "hybrid", "lexical"):
+                times[mode], timings = _posted(corpus, one, mode)
+                if mode == "hybrid" and place >= WARM:
+                    for step, milliseconds in timings.items():
+                        steps.setdefault(step, []).append(milliseconds)
+            for name, milliseconds in times.items():
+                if place >= WARM:
+                    spent[name].append(milliseconds)
+        figures: dict[str, Any] = {name: Figures.of(milliseconds) for name, milliseconds in spent.items()}
+        figures["hybrid, times the bare index"] = round(figures["hybrid"].p50 / figures["bare index"].p50, 2)
+        figures["semantic, times the bare index"] = round(figures["semantic"].p50 / figures["bare index"].p50, 2)
+        figures |= {f"hybrid: {step}": Figures.of(milliseconds) for step, milliseconds in steps.items()}
+        for share in (None, *SHARES):
+            figures[f"recall@10, {share or '100 %'} in scope"] = _recall(corpus, asked[: max(50, count // 4)], share)
+    return figures
+
+
+@contextmanager
+def answering(corpus: Corpus, asked: Sequence[Asked]) -> Iterator[None]:
+    """A thread that answers for the encoder with the embeddings that were made up."""
+    known = {one.text: one.embedding for one in asked}
+    stop = threading.Event()
+    waiting = queries.connect()
+    queries.show_life(waiting, corpus.space.pk)
+    thread = threading.Thread(target=_answer, args=(waiting, corpus, known, stop), daemon=True)
+    thread.start()
+    yield
+    stop.set()
+    thread.join()
+
+
+def _posted(corpus: Corpus, one: Asked, mode: str) -> tuple[float, dict[str, float]]:
+    """Milliseconds of the request through the API view, its waiting for the encoder left out."""
+    body = json.dumps({"query": one.text, "mode": mode})
+    request = RequestFactory().post("/api/v1/search/", body, content_type="application/json")
+    force_authenticate(request, user=corpus.user)
+    started = time.perf_counter()
+    response = _VIEW(request)
+    response.render()
+    spent = (time.perf_counter() - started) * 1000
+    if response.status_code != 200:
+        raise RuntimeError(response.content.decode())
+    timings = response.data["timings_ms"]
+    return spent - timings["encode"], timings
+
+
+class _Unthrottled(SearchView):
+    """What is measured is a search, not how often one may be made."""
+
+    def get_throttles(self) -> list[Any]:
+        return []
+
+
+_VIEW = _Unthrottled.as_view()
+
+
+def _bare(corpus: Corpus, one: Asked) -> float:
+    """Milliseconds of the same index scan in one statement: the same breadth, the same number of rows."""
+    size = corpus.space.dimensions
+    fetched = retrieval.CENTRED_CANDIDATES
+    statement = f"""SELECT chunk_id FROM kb_embedding WHERE space_id = '{corpus.space.pk}'
+        ORDER BY embedding::halfvec({size}) <#> %s::halfvec({size}) LIMIT {fetched}"""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            f"SET LOCAL hnsw.ef_search = {retrieval.CENTRED_EF_SEARCH}; SET LOCAL hnsw.iterative_scan = relaxed_order"
+        )
+        started = time.perf_counter()
+        cursor.execute(statement, [HalfVector(one.embedding).to_text()])
+        cursor.fetchall()
+        return (time.perf_counter() - started) * 1000
+
+
+def _recall(corpus: Corpus, asked: Sequence[Asked], share: str | None) -> float:
+    """The part of the exact first ten that a search by meaning finds; a short answer counts what it lacks."""
+    inside = (corpus.collections[share].slug,) if share else ()
+    found = expected = 0
+    for one in asked:
+        query = Query(one.text, inside, mode="semantic", folding=False)
+        hits = [hit.citation.id for hit in retrieval.search(corpus.user, query).hits]
+        with _exactly():
+            exact = [hit.citation.id for hit in retrieval.search(corpus.user, query).hits]
+        found += len({*hits} & {*exact})
+        expected += len(exact)
+    return round(found / expected, 4)
+
+
+@contextmanager
+def _exactly() -> Iterator[None]:
+    """Every row is compared inside."""
+    before = retrieval.ALWAYS_EXACT_ROWS
+    retrieval.ALWAYS_EXACT_ROWS = 1 << 31
+    yield
+    retrieval.ALWAYS_EXACT_ROWS = before
+
+
+def _answer(waiting: redis.Redis, corpus: Corpus, known: Mapping[str, Any], stop: threading.Event) -> None:
+    while not stop.is_set():
+        queries.show_life(waiting, corpus.space.pk)
+        for _space, requests in queries.take_waiting(waiting, [corpus.space.pk]):
+            for request in requests:
+                queries.answer(waiting, request, known[request["text"]])

@@ -1,0 +1,89 @@
+"""The sentences of a passage that answer: a second look at hits, by the encoder, so across languages too."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+from django.contrib.auth.models import AnonymousUser
+
+from embeddings import queries
+from embeddings.models import Space
+from kb import boundaries
+from kb.models import Chunk, User
+from search import citations, syntax
+
+Ranges = dict[UUID, list[tuple[int, int]]]
+"""By passage, characters [start, end) of its text."""
+
+MOST_PASSAGES = 20
+"""Passages of one call: a page of hits."""
+
+_MOST_SENTENCES = 12
+"""Sentences of a passage that are compared; a passage has about ten."""
+
+_SHORTEST = 8
+"""Characters of a sentence: shorter ones are numbers of lists."""
+
+_NEAR = 0.02
+"""How far below the best sentence of a passage another may be and still be shown with it."""
+
+
+@dataclass(frozen=True)
+class _Sentence:
+    chunk_id: UUID
+    start: int
+    end: int
+    text: str
+
+
+def answering(
+    user: User | AnonymousUser, query_text: str, chunk_ids: Sequence[UUID], *, timeout: float = 1.0
+) -> Ranges:
+    """The sentences nearest to the query in each of these passages, as far as this person may see them.
+
+    One or two of a passage; none of a passage with a single sentence, as it would be highlighted whole. Nothing at all
+    when the encoder does not answer within `timeout` seconds.
+    """
+    deadline = time.monotonic() + timeout
+    chunks = citations.chunks(user, list(chunk_ids)[:MOST_PASSAGES])
+    found: Ranges = {}
+    for space_id in dict.fromkeys(chunk.revision.document.collection.active_space_id for chunk in chunks.values()):
+        of_space = [c for c in chunks.values() if c.revision.document.collection.active_space_id == space_id]
+        try:
+            found |= _nearest(syntax.parse(query_text).wanted, of_space, space_id, deadline)
+        except queries.EncoderAway:
+            continue
+    return found
+
+
+def _nearest(query: str, chunks: Sequence[Chunk], space_id: UUID, deadline: float) -> Ranges:
+    sentences = [sentence for chunk in chunks for sentence in _sentences(chunk)]
+    if not sentences or not Space.objects.filter(pk=space_id).exists():
+        return {}
+    embeddings = queries.encode_together([query, *(one.text for one in sentences)], space_id=space_id, until=deadline)
+    scores = embeddings[1:] @ embeddings[0]
+    return {
+        chunk.pk: _best(
+            [(one, score) for one, score in zip(sentences, scores, strict=True) if one.chunk_id == chunk.pk]
+        )
+        for chunk in chunks
+    }
+
+
+def _sentences(chunk: Chunk) -> list[_Sentence]:
+    text = chunk.text
+    trimmed = (
+        boundaries.trim(text, start, end)
+        for start, end in boundaries.sentences(text, 0, len(text), language=chunk.language)
+    )
+    long_enough = [(start, end) for start, end in trimmed if end - start >= _SHORTEST]
+    if len(long_enough) < 2:
+        return []
+    return [_Sentence(chunk.pk, start, end, text[start:end]) for start, end in long_enough[:_MOST_SENTENCES]]
+
+
+def _best(scored: Sequence[tuple[_Sentence, np.float32]]) -> list[tuple[int, int]]:
+    ordered = sorted(scored, key=lambda pair: -pair[1])[:2]
+    return sorted((one.start, one.end) for one, score in ordered if score >= ordered[0][1] - _NEAR)

@@ -1,0 +1,201 @@
+"""The shape of a page: what says the same is folded, hits of one document are grouped, neighbours come along, and the
+next page begins where this one ended."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+import regex
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Q
+
+from kb import lexemes
+from kb.models import Chunk, User
+from search import citations
+from search.hits import Cursor, Hit, Neighbour, Query, Scores
+from search.ranking import Candidate
+
+DEEPEST = 1_000
+"""The last rank there is: nobody reads so far, and whoever wants all passages can list them."""
+
+GROUPED = 3
+"""Further hits that are shown of one document, where hits are grouped."""
+
+_ALIKE = 0.8
+"""The share of word triples that two passages which say the same have in common (Broder's resemblance)."""
+
+_OVERLAP = 0.2
+"""The share of the shorter of two passages of one revision that both have, when they overlap."""
+
+_CLOSE = 0.05
+"""Passages that say the same are this close in meaning: others need no comparing."""
+
+_SPARE = 4
+"""So many candidates are fetched beyond those shown, as some will be folded."""
+
+_WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
+_NUMBER = regex.compile(r"\p{Nd}+")
+
+
+@dataclass
+class Shaped:
+    """A candidate with its chunk, how many others said the same, and further ones of its document."""
+
+    candidate: Candidate
+    chunk: Chunk
+    folded: int = 0
+    more: list["Shaped"] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What one page shows. `best` is the highest score there is on any page."""
+
+    shown: list[Shaped]
+    first_rank: int
+    has_more: bool
+    best: float
+    next: Cursor | None
+
+
+def page(user: User | AnonymousUser, query: Query, ranked: Sequence[Candidate]) -> Page:
+    """The hits of the page asked for, of candidates in their order."""
+    good = [one for one in ranked if query.min_score is None or one.score >= query.min_score]
+    heads: list[Shaped] = []
+    of_document: dict[UUID, Shaped] = {}
+    for one in _folded(_standing(user, good, query.reach + _SPARE), folding=query.folding):
+        if _is_full(heads, query):
+            break
+        document = one.chunk.revision.document_id
+        if query.group == "document" and document in of_document:
+            of_document[document].more.append(one)
+        else:
+            of_document[document] = one
+            heads.append(one)
+    return _cut(heads, query, best=ranked[0].score if ranked else 0.0)
+
+
+def hits(query: Query, shaped: Page) -> list[Hit]:
+    """The hits of a page, cited, with their neighbours."""
+    beside = _neighbours(shaped.shown, query.context) if query.context else {}
+    cited = [_hit(rank, one) for rank, one in enumerate(shaped.shown, start=shaped.first_rank)]
+    if not beside:
+        return cited
+    return [
+        replace(
+            hit,
+            before=_beside(one.chunk, range(-query.context, 0), beside),
+            after=_beside(one.chunk, range(1, query.context + 1), beside),
+        )
+        for hit, one in zip(cited, shaped.shown, strict=True)
+    ]
+
+
+# --- Which hits ---
+
+
+def _standing(user: User | AnonymousUser, ranked: Sequence[Candidate], size: int) -> Iterator[Shaped]:
+    """The candidates with their chunks, fetched as they are needed; one that was deleted or hidden meanwhile is left
+    out."""
+    for first in range(0, len(ranked), size):
+        some = ranked[first : first + size]
+        chunks = citations.chunks(user, [one.chunk_id for one in some])
+        yield from (Shaped(one, chunks[one.chunk_id]) for one in some if one.chunk_id in chunks)
+
+
+def _folded(standing: Iterator[Shaped], *, folding: bool) -> Iterator[Shaped]:
+    """Those that say something else than all before them; the others are counted where they were said first."""
+    kept: list[tuple[Shaped, _Said]] = []
+    for one in standing:
+        said = _Said(one.chunk.text)
+        same = next((first for first, other in kept if folding and _is_same(one, said, first, other)), None)
+        if same is not None:
+            same.folded += 1
+            continue
+        kept.append((one, said))
+        yield one
+
+
+class _Said:
+    """What a passage says, for comparing: its numbers, and the triples of its words."""
+
+    def __init__(self, text: str) -> None:
+        self.numbers = frozenset(_NUMBER.findall(text))
+        words = _WORD.findall(text.casefold())
+        if len(words) < len(text) / 20:  # few spaces, as in Chinese: characters do
+            words = list("".join(words))
+        followed = [*words, "", ""]
+        self.triples = frozenset(zip(words, followed[1:], followed[2:], strict=False))
+
+
+def _is_same(one: Shaped, said: _Said, first: Shaped, other: _Said) -> bool:
+    if one.chunk.revision_id == first.chunk.revision_id:
+        shared = min(one.chunk.end, first.chunk.end) - max(one.chunk.start, first.chunk.start)
+        if shared > _OVERLAP * min(len(one.chunk.text), len(first.chunk.text)):
+            return True
+    if _apart(one.candidate, first.candidate) > _CLOSE or said.numbers != other.numbers:
+        return False  # where a number is another, something else is said
+    return len(said.triples & other.triples) >= _ALIKE * len(said.triples | other.triples)
+
+
+def _apart(one: Candidate, other: Candidate) -> float:
+    return abs((one.semantic or 0.0) - (other.semantic or 0.0))
+
+
+def _is_full(heads: Sequence[Shaped], query: Query) -> bool:
+    """Whether there is one more than the page shows, so that it is known that there are more."""
+    return len(_below(heads, query)) > query.limit
+
+
+def _below(heads: Sequence[Shaped], query: Query) -> Sequence[Shaped]:
+    after = query.after
+    if after is None:
+        return heads[query.offset :]
+    return [one for one in heads if one.candidate.key > (-after.fused, str(after.chunk_id))]
+
+
+def _cut(heads: Sequence[Shaped], query: Query, *, best: float) -> Page:
+    below = _below(heads, query)
+    shown = list(below[: query.limit])
+    before = query.after.rank if query.after else query.offset
+    has_more = len(below) > query.limit and before + query.limit < DEEPEST
+    last = shown[-1].candidate if shown else None
+    following = Cursor(before + len(shown), last.fused, last.chunk_id) if last and has_more else None
+    return Page(shown, before + 1, has_more, best, following)
+
+
+# --- What a hit shows ---
+
+
+def _hit(rank: int, one: Shaped) -> Hit:
+    candidate, chunk = one.candidate, one.chunk
+    return Hit(
+        rank=rank,
+        score=round(candidate.score, 4),
+        scores=Scores(_rounded(candidate.semantic), _rounded(candidate.lexical), round(candidate.fused, 6)),
+        text=chunk.text,
+        highlights=lexemes.spans(chunk.text, set(candidate.matched)),
+        language=chunk.language,
+        citation=citations.of(chunk),
+        folded=one.folded,
+        more=tuple(_hit(rank, other) for other in one.more[:GROUPED]),
+    )
+
+
+def _neighbours(shown: Sequence[Shaped], context: int) -> dict[tuple[UUID, int], Neighbour]:
+    """The passages beside these hits, by revision and ordinal. Who may see a passage may see those beside it."""
+    wanted = Q(pk__in=[])
+    for one in shown:
+        chunk = one.chunk
+        wanted |= Q(revision=chunk.revision_id, ordinal__range=(chunk.ordinal - context, chunk.ordinal + context))
+    rows = Chunk.objects.filter(wanted).only("revision_id", "ordinal", "text", "start", "end")
+    return {(row.revision_id, row.ordinal): Neighbour(row.pk, row.text, (row.start, row.end)) for row in rows}
+
+
+def _beside(chunk: Chunk, steps: range, known: dict[tuple[UUID, int], Neighbour]) -> tuple[Neighbour, ...]:
+    found = (known.get((chunk.revision_id, chunk.ordinal + step)) for step in steps)
+    return tuple(neighbour for neighbour in found if neighbour)
+
+
+def _rounded(score: float | None) -> float | None:
+    return None if score is None else round(score, 4)

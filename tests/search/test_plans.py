@@ -1,0 +1,85 @@
+"""How the database finds what a search asks for: through the indexes, whatever the planner would think."""
+
+import re
+from uuid import UUID
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from kb.models import Embedding
+from search import lexical, retrieval, scope
+from search.benchmarks import measure
+from search.benchmarks.corpus import Corpus
+from search.hits import Query
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def corpus():
+    with Corpus(1_500, 32) as made:
+        yield made
+
+
+def plans(corpus: Corpus, **more) -> list[str]:
+    """The plans of all statements of one search that read passages or embeddings."""
+    [asked] = corpus.queries(1)
+    query = Query(f"{asked.text} KB-77/7", **more)
+    known = type(asked)(query.text, asked.language, asked.embedding)
+    with measure.answering(corpus, [known]), CaptureQueriesContext(connection) as captured:
+        assert retrieval.search(corpus.user, query).hits
+    statements = [one["sql"] for one in captured if re.search(r"kb_(chunk|embedding)\b", one["sql"])]
+    with scope.indexes_only(), connection.cursor() as cursor:
+        found = []
+        for statement in statements:
+            cursor.execute(f"EXPLAIN {statement}")
+            found.append("\n".join(line for (line,) in cursor.fetchall()))
+    return found
+
+
+def test_many_rows_are_searched_through_the_indexes(corpus, monkeypatch):
+    monkeypatch.setattr(retrieval, "ALWAYS_EXACT_ROWS", 100)
+    monkeypatch.setattr(retrieval, "EXACT_ROWS", 100)
+    monkeypatch.setattr(lexical, "FEW_ROWS", 100)
+    found = plans(corpus, mode="hybrid")
+    assert any("embedding_hnsw" in plan for plan in found)
+    assert any("chunk_lexemes" in plan for plan in found)
+    assert not [plan for plan in found if re.search(r"Seq Scan on kb_(chunk|embedding|document)\b", plan)]
+
+
+def test_few_rows_are_all_compared(corpus):
+    found = plans(corpus, collections=(corpus.collections["1 %"].slug,))
+    assert not any("embedding_hnsw" in plan for plan in found)
+    assert not [plan for plan in found if re.search(r"Seq Scan on kb_(chunk|embedding)\b", plan)]
+
+
+@pytest.mark.parametrize("share", ["10 %", "1 %", "the rest", None])
+def test_every_page_is_full_however_little_is_in_scope(corpus, monkeypatch, share):
+    monkeypatch.setattr(retrieval, "ALWAYS_EXACT_ROWS", 100)
+    monkeypatch.setattr(retrieval, "EXACT_ROWS", 100)
+    inside = (corpus.collections[share].slug,) if share else ()
+    asked = corpus.queries(3)
+    rows = Embedding.objects.filter(space=corpus.space)
+    there = (rows.filter(collection=corpus.collections[share]) if share else rows).count()
+    with measure.answering(corpus, asked):
+        for one in asked:
+            hits = retrieval.search(
+                corpus.user, Query(one.text, inside, limit=100, mode="semantic", folding=False)
+            ).hits
+            assert len(hits) == min(100, there)
+
+
+def test_the_index_finds_what_an_exact_search_finds(corpus, monkeypatch):
+    asked = corpus.queries(20)
+    with measure.answering(corpus, asked):
+        exact = [_found(corpus, one.text) for one in asked]
+        monkeypatch.setattr(retrieval, "ALWAYS_EXACT_ROWS", 0)
+        monkeypatch.setattr(retrieval, "EXACT_ROWS", 0)
+        indexed = [_found(corpus, one.text) for one in asked]
+    shared = sum(len({*a} & {*b}) for a, b in zip(exact, indexed, strict=True))
+    assert shared >= 0.98 * sum(map(len, exact))
+
+
+def _found(corpus: Corpus, text: str) -> list[UUID]:
+    return [hit.citation.id for hit in retrieval.search(corpus.user, Query(text, mode="semantic", folding=False)).hits]

@@ -1,0 +1,122 @@
+"""What a page of hits looks like: folded, grouped, with neighbours, in pages that follow each other."""
+
+import pytest
+
+from kb import ingestion
+from kb.models import Chunk
+from search import retrieval
+from search.hits import Query
+
+pytestmark = pytest.mark.django_db
+
+STORM = """The harbour master closes the outer lock when the gauge shows three metres above the summer mark.
+Boats that are still outside turn to the sheltered side of the island and wait there until the signal on the tower is
+lowered again; nobody may pass the lock before that, whatever the owner of the boat says about it."""
+
+
+@pytest.fixture
+def harbour(upload, work, answering):
+    upload("first.md", STORM)
+    upload("copy.md", STORM.replace("closes", "shuts"))
+    upload("other.md", STORM.replace("three", "3"))
+    upload("four.md", STORM.replace("three", "4"))
+    work()
+
+
+def titles(user, text: str, **more) -> list[str]:
+    return [hit.citation.document_title for hit in retrieval.search(user, Query(text, **more)).hits]
+
+
+def test_what_says_the_same_is_one_hit(harbour, alice):
+    answer = retrieval.search(alice, Query("when is the outer lock closed"))
+    assert len(answer.hits) == 3
+    assert sorted(hit.folded for hit in answer.hits) == [0, 0, 1]
+
+
+def test_another_number_says_something_else(harbour, alice):
+    assert {"other", "four"} <= set(titles(alice, "outer lock gauge"))
+
+
+def test_nothing_is_folded_on_request(harbour, alice):
+    assert len(titles(alice, "outer lock gauge", folding=False)) == 4
+
+
+@pytest.fixture
+def manual(upload, work, answering, collection):
+    collection.chunk_target, collection.chunk_maximum = 32, 40
+    collection.save()
+    document = upload(
+        "manual.md", "\n\n".join(f"# Part {n}\n\nThe valve number {n} is opened by hand." for n in range(6))
+    )
+    upload("notes.md", "The valve is opened by hand when the pump is off.")
+    work()
+    return document
+
+
+def test_hits_of_one_document_are_one_hit(manual, alice):
+    answer = retrieval.search(alice, Query("valve opened by hand", group="document"))
+    assert [hit.citation.document_title for hit in answer.hits].count("manual") == 1
+    [grouped] = [hit for hit in answer.hits if hit.citation.document_title == "manual"]
+    assert {hit.citation.document_id for hit in grouped.more} <= {manual.pk}
+    assert bool(grouped.more) == (Chunk.objects.filter(revision__document=manual).count() > 1)
+
+
+def test_neighbours_come_along(manual, alice):
+    answer = retrieval.search(alice, Query("valve number 3", collections=(), context=1, documents=(str(manual.pk),)))
+    chunks = list(Chunk.objects.filter(revision__document=manual).order_by("ordinal"))
+    for hit in answer.hits:
+        place = next(n for n, chunk in enumerate(chunks) if chunk.pk == hit.citation.id)
+        assert [one.id for one in hit.before] == [chunk.pk for chunk in chunks[max(0, place - 1) : place]]
+        assert [one.id for one in hit.after] == [chunk.pk for chunk in chunks[place + 1 : place + 2]]
+
+
+def test_pages_by_cursor_hold_every_hit_once(manual, alice):
+    whole = retrieval.search(alice, Query("valve", limit=100)).hits
+    seen, cursor = [], None
+    while True:
+        answer = retrieval.search(alice, Query("valve", limit=2, after=cursor))
+        seen += answer.hits
+        cursor = answer.next
+        if cursor is None:
+            break
+    assert [hit.citation.id for hit in seen] == [hit.citation.id for hit in whole]
+    assert [hit.rank for hit in seen] == list(range(1, len(whole) + 1))
+
+
+def test_a_cursor_repeats_nothing_when_something_better_came_meanwhile(manual, alice, upload, work):
+    first = retrieval.search(alice, Query("lantern", limit=1))
+    upload("lantern.md", "lantern lantern lantern")
+    work()
+    second = retrieval.search(alice, Query("lantern", limit=100, after=first.next))
+    assert first.hits[0].citation.id not in {hit.citation.id for hit in second.hits}
+
+
+def test_min_score_leaves_out_what_is_below(manual, alice):
+    whole = retrieval.search(alice, Query("valve number 3 is opened", limit=100)).hits
+    middle = whole[len(whole) // 2].score
+    found = retrieval.search(alice, Query("valve number 3 is opened", limit=100, min_score=middle)).hits
+    assert 0 < len(found) <= len(whole)
+    assert all(hit.score >= middle - 1e-4 for hit in found)
+
+
+class TestMoreLikeThis:
+    def test_it_works(self, harbour, alice):
+        passage = Chunk.objects.get(revision__document__title="first")
+        answer = retrieval.search(alice, Query("", like=passage.pk))
+        assert answer.hits[0].citation.document_title == "copy"
+        assert passage.pk not in {hit.citation.id for hit in answer.hits}
+
+    def test_a_passage_one_may_not_see_is_missing(self, harbour, charlie):
+        passage = Chunk.objects.get(revision__document__title="first")
+        with pytest.raises(retrieval.BadQuery) as refused:
+            retrieval.search(charlie, Query("", like=passage.pk))
+        assert refused.value.about == "like"
+
+    def test_a_superseded_one_still_has_others_like_it(self, harbour, alice, work, collection):
+        from django.core.files.base import ContentFile
+
+        passage = Chunk.objects.get(revision__document__title="first")
+        ingestion.receive_revision(passage.revision.document, ContentFile(b"Other."), "first.md", user=alice)
+        work()
+        answer = retrieval.search(alice, Query("", like=passage.pk))
+        assert answer.hits[0].citation.document_title == "copy"

@@ -1,0 +1,76 @@
+"""Searching by words: phrases, exclusions, codes, and words inside sentences of scripts without spaces."""
+
+import pytest
+
+from search import lexical, retrieval, syntax
+from search.hits import Query
+
+pytestmark = pytest.mark.django_db
+
+TEXTS = {
+    "leave": "Every employee has thirty days of annual leave.",
+    "annual": "They leave after the annual meeting.",
+    "code": "The spare part KB-2041/7 fits the older pump.",
+    "other-code": "The spare part KB-2041/8 fits the newer pump.",
+    "zh": "每位员工每年享有十五天带薪年假，饮水机在二楼。",
+    "ja": "新入社員は有給休暇を申請できます。",
+    "ko": "신입 사원은 연차휴가를 신청할 수 있습니다.",
+    "th": "พนักงานทุกคนมีสิทธิลาพักร้อนสิบห้าวัน",
+}
+
+
+@pytest.fixture(params=["few rows", "many rows"])
+def library(request, upload, work, answering, monkeypatch):
+    if request.param == "many rows":
+        monkeypatch.setattr(lexical, "FEW_ROWS", 0)
+    for name, text in TEXTS.items():
+        upload(f"{name}.txt", text)
+    work()
+
+
+def found(user, text: str, mode="lexical", **more) -> list[str]:
+    return [hit.citation.document_title for hit in retrieval.search(user, Query(text, mode=mode, **more)).hits]
+
+
+def test_words_are_found(library, alice):
+    """One test asks for everything: the library is the same, and slow to make."""
+    expected = {
+        "annual leave": {"leave", "annual"},
+        '"annual leave"': {"leave"},
+        "“annual leave” employee": {"leave"},
+        "annual -meeting": {"leave"},
+        'annual -"annual leave"': {"annual"},
+        "带薪年假": {"zh"},
+        "「带薪年假」": {"zh"},
+        "“年带薪”": set(),
+        "水": {"zh"},
+        "机": {"zh"},
+        "楼": {"zh"},
+        "休暇": {"ja"},
+        "申請": {"ja"},
+        "연차휴가": {"ko"},
+        "ลาพักร้อน": {"th"},
+    }
+    assert {text: set(found(alice, text)) for text in expected} == expected
+    assert found(alice, "KB-2041/7")[0] == "code"
+    assert found(alice, "kb-2041/8")[0] == "other-code"
+    assert found(alice, '"KB-2041/7"', mode="hybrid") == ["code"]
+    assert "code" not in found(alice, "spare part -KB-2041/7", mode="semantic")
+
+
+@pytest.mark.parametrize(
+    ("query", "wanted", "words", "phrases", "excluded"),
+    [
+        ("annual leave", "annual leave", "annual leave", (), ()),
+        ('"annual leave" rules', '"annual leave" rules', "rules", ("'annual' <1> 'leave'",), ()),
+        ("boat -dinghy", "boat", "boat", (), ("'dinghy'",)),
+        ("at -5 degrees", "at -5 degrees", "at -5 degrees", (), ()),
+        ("sea-water", "sea-water", "sea-water", (), ()),
+        ("-dinghy", "-dinghy", "-dinghy", (), ()),
+        ("“年假”", "“年假”", "", ("'年假'",), ()),
+        ('"!?"', '"!?"', "", (), ()),
+        ("年假 －请假", "年假", "年假", (), ("'请假'",)),
+    ],
+)
+def test_a_query_is_taken_apart(query, wanted, words, phrases, excluded):
+    assert syntax.parse(query) == syntax.Parsed(wanted, words, phrases, excluded)
