@@ -1,6 +1,7 @@
 """Two whole products: the one encodes for the other, goes away and comes back."""
 
 from collections.abc import Iterator
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -60,8 +61,9 @@ def await_state(site: Site, document: Any, state: str) -> None:
     waiting.until(reached, seconds=90)
 
 
-def found(site: Site) -> tuple[str, str]:
-    answer = site.call("POST", "/search/", {"query": "what pulls the sea"})
+def found(site: Site, query: str) -> tuple[str, str]:
+    """No query is asked twice: the embedding of one that was asked before is remembered."""
+    answer = site.call("POST", "/search/", {"query": query})
     return answer["mode"], answer["hits"][0]["text"]
 
 
@@ -75,19 +77,19 @@ def test_openai_s_client_is_answered_by_the_embed_process(encoding):
 def test_one_product_encodes_for_another_that_outlives_it(encoding, asking):
     collection = asking.call("POST", "/collections/", {"name": "Field notes"})["id"]
     await_state(asking, asking.upload(collection, "tides.md", TIDES), "ready")
-    assert found(asking) == ("hybrid", PASSAGE)
+    assert found(asking, "what pulls the sea") == ("hybrid", PASSAGE)
 
     secret = encoding.token
     encoding.stop()
-    mode, text = found(asking)
-    assert (mode, text) == ("lexical", PASSAGE)
+    assert found(asking, "who pulls the sea") == ("lexical", PASSAGE)
     waits = asking.upload(collection, "days.md", DAYS)
     await_state(asking, waits, "embedding")
 
     again = site_of.start(encoding.folder.path, encoding.port)
     try:
         await_state(asking, waits, "ready")
-        waiting.until(lambda: found(asking)[0] == "hybrid", seconds=60)
+        numbers = count()
+        waiting.until(lambda: found(asking, f"does it pull the sea {next(numbers)}")[0] == "hybrid", seconds=60)
     finally:
         again.stop()
     logs = "".join(log.read_text("utf-8", "replace") for log in asking.folder.logs.glob("*.log"))

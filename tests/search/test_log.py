@@ -28,7 +28,7 @@ class TestWritten:
         browser_of(alice).get("/", {"q": "moon pulls the sea"})
         one = SearchLogEntry.objects.get()
         assert (one.user, one.collections, one.mode, one.degraded) == (alice, [collection.pk], "hybrid", False)
-        assert set(one.timings_ms) == {"encode", "retrieve", "rank"}
+        assert set(one.timings_ms) == {"encode", "retrieve", "rank", "cite"}
         assert one.took_ms > 0
         assert one.hits == 4
         assert one.best_score is not None
