@@ -51,9 +51,9 @@ class Means:
 def means(counted: Sequence[tuple[str, int, Mean]]) -> Means | None:
     """The means of a scope from (language, passages, mean) of its parts; a language may occur more than once.
 
-    None when fewer than two languages are there: then there is nothing to balance.
+    None when there are none. Whether there is anything to balance, with one language, whoever asks decides.
     """
-    if len({language for language, _n, _mean in counted}) < 2:
+    if not counted:
         return None
     overall = _weighted([(n, mean) for _language, n, mean in counted])
     by_language: dict[str, list[tuple[float, Mean]]] = {}

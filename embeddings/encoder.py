@@ -1,4 +1,4 @@
-"""What an encoder is: text in, unit-length embeddings out; and which one the settings ask for."""
+"""What an encoder is: text in, unit-length embeddings out."""
 
 from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, Protocol

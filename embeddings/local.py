@@ -145,6 +145,10 @@ class LocalEncoder:
                 whole = model.run(texts)
             except (torch.OutOfMemoryError, MemoryError):
                 whole = None  # what the failed run held is free only once its exception is gone
+            except RuntimeError as error:
+                if "can't allocate memory" not in str(error):  # what torch says without a GPU
+                    raise
+                whole = None
             if whole is None:
                 torch.cuda.empty_cache()
                 raise EncoderOutOfMemory(f"{len(texts)} texts do not fit the memory of the device.")

@@ -3,7 +3,8 @@
 import json
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
@@ -14,7 +15,6 @@ from django.conf import settings
 from embeddings import cache as kept
 from embeddings import spaces
 from embeddings.encoder import Embeddings, EncoderError, EncoderUnavailable
-from embeddings.remote import RemoteEncoder
 
 TOGETHER = 32
 """Queries encoded in one go."""
@@ -24,6 +24,10 @@ PULSE_SECONDS = 10
 
 ANSWER_SECONDS = 30
 """So long an answer nobody fetches is kept."""
+
+
+_OWN = uuid.uuid4().bytes
+"""Tells the signs of life of this process from those of others."""
 
 
 class EncoderAway(Exception):
@@ -43,8 +47,9 @@ def encode_query(text: str, *, space_id: uuid.UUID, instruction: str = "", timeo
 
     def ask(left: float) -> Embeddings:
         if on_server is not None:
-            found: Embeddings = _ask_server(on_server, [text], instruction)[0]
-            return found
+            with _as_absence():
+                found: Embeddings = on_server.encode_queries([text], instruction=instruction)[0]
+                return found
         return _ask(text, space_id=space_id, instruction=instruction, timeout=left)
 
     try:
@@ -60,7 +65,8 @@ def encode_together(texts: Sequence[str], *, space_id: uuid.UUID, until: float, 
     many micro-batches as they take, at most until time.monotonic() is `until`. Raises EncoderAway."""
     on_server = spaces.direct(space_id)
     if on_server is not None:
-        return _ask_server(on_server, texts, instruction)
+        with _as_absence():
+            return on_server.encode_queries_by(texts, instruction=instruction, until=until)
     connection = _client()
     try:
         if not is_answering(space_id):
@@ -81,9 +87,11 @@ def is_answering(space_id: uuid.UUID) -> bool:
     return bool(_client().exists(_pulse_key(space_id)))
 
 
-def _ask_server(encoder: RemoteEncoder, texts: Sequence[str], instruction: str) -> Embeddings:
+@contextmanager
+def _as_absence() -> Iterator[None]:
+    """Whatever is wrong with an encoder's server, for a query it is away."""
     try:
-        return encoder.encode_queries(texts, instruction=instruction)
+        yield
     except (EncoderUnavailable, EncoderError) as error:
         raise EncoderAway(str(error)) from error
 
@@ -113,12 +121,13 @@ def _answer_by(connection: redis.Redis, request_id: str, until: float) -> Embedd
 
 def show_life(connection: redis.Redis, space_id: uuid.UUID) -> None:
     """Say that this process serves the space, for PULSE_SECONDS."""
-    connection.set(_pulse_key(space_id), "1", ex=PULSE_SECONDS)
+    connection.set(_pulse_key(space_id), _OWN, ex=PULSE_SECONDS)
 
 
 def take_leave(connection: redis.Redis, space_id: uuid.UUID) -> None:
-    """Say that it does so no longer."""
-    connection.delete(_pulse_key(space_id))
+    """Say that it does so no longer; another that does has said so since, or will within a second."""
+    if connection.get(_pulse_key(space_id)) == _OWN:
+        connection.delete(_pulse_key(space_id))
 
 
 def take_waiting(

@@ -31,7 +31,7 @@ UNIT_SECONDS = 5.0
 """A unit that is done sooner is followed by one of twice its size, one that takes twice as long by one of half."""
 
 PASSAGES = Patience(attempts=6, answer_seconds=30, total_seconds=45)
-"""Less than the minute for which a worker has the work: what is given back later than that has been taken by others."""
+"""Longer than a server takes for a request, shorter than a device may hang."""
 
 QUERY = Patience(attempts=2, answer_seconds=4, total_seconds=5)
 """A person waits."""
@@ -74,6 +74,14 @@ class RemoteEncoder:
             self._rests_until = time.monotonic() + REST_SECONDS
             raise
 
+    def encode_queries_by(self, texts: Sequence[str], *, instruction: str, until: float) -> Embeddings:
+        """Several texts as queries, waiting at most until time.monotonic() is `until`. Others may ask meanwhile."""
+        left = until - time.monotonic()
+        if left <= 0:
+            raise EncoderUnavailable("The time is over.")
+        prompt = self.prompt_for("query", instruction)
+        return self._encode([prompt + text for text in texts], self._cut(texts, prompt), Patience(1, left, left))
+
     def encode_passages(self, texts: Sequence[str], between: Callable[[], None] | None = None) -> Embeddings:
         """See encoder.Encoder."""
         return self.encode_prompted(texts, prompt=self.description.passage_prompt, between=between)
@@ -83,12 +91,7 @@ class RemoteEncoder:
     ) -> Embeddings:
         """See encoder.Encoder. All requests are answered, or none of their embeddings returned."""
         started = time.monotonic()
-        whole = [prompt + text for text in texts]
-        found = np.empty((len(texts), self.dimensions), dtype=np.float32)
-        for places, embeddings in self._answers(whole, self._cut(texts, prompt)):
-            found[places] = embeddings
-            if between is not None:
-                between()
+        found = self._encode([prompt + text for text in texts], self._cut(texts, prompt), PASSAGES, between)
         self._fit_unit(time.monotonic() - started)
         return found
 
@@ -125,7 +128,7 @@ class RemoteEncoder:
         """Whether the server gives embeddings of this space just now."""
         try:
             self._encode_together([], QUERY)
-        except EncoderUnavailable:
+        except (EncoderUnavailable, EncoderError):
             return False
         return True
 
@@ -144,13 +147,29 @@ class RemoteEncoder:
             requests[-1].append(place)
         return requests
 
-    def _answers(self, texts: Sequence[str], requests: Sequence[list[int]]) -> Iterator[tuple[list[int], Embeddings]]:
+    def _encode(
+        self,
+        texts: Sequence[str],
+        requests: Sequence[list[int]],
+        patience: Patience,
+        between: Callable[[], None] | None = None,
+    ) -> Embeddings:
+        found = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        for places, embeddings in self._answers(texts, requests, patience):
+            found[places] = embeddings
+            if between is not None:
+                between()
+        return found
+
+    def _answers(
+        self, texts: Sequence[str], requests: Sequence[list[int]], patience: Patience
+    ) -> Iterator[tuple[list[int], Embeddings]]:
         """Each request's places with its embeddings, as they come. After one that fails no other is tried again."""
         given_up = threading.Event()
         pool = ThreadPoolExecutor(endpoint.AT_ONCE, thread_name_prefix="embeddings")
         try:
             waiting: dict[Future[Embeddings], list[int]] = {
-                pool.submit(self._encode_some, [texts[place] for place in places], given_up): places
+                pool.submit(self._encode_some, [texts[place] for place in places], patience, given_up): places
                 for places in requests
             }
             while waiting:
@@ -158,13 +177,15 @@ class RemoteEncoder:
                     yield waiting.pop(done), done.result()
         finally:
             given_up.set()
-            pool.shutdown(wait=False, cancel_futures=True)  # those under way would keep the work past its lease
+            pool.shutdown(
+                wait=False, cancel_futures=True
+            )  # those under way would keep the caller from giving the work back
 
     # --- One request ---
 
-    def _encode_some(self, texts: Sequence[str], given_up: threading.Event) -> Embeddings:
+    def _encode_some(self, texts: Sequence[str], patience: Patience, given_up: threading.Event) -> Embeddings:
         try:
-            return self._encode_together(texts, PASSAGES, given_up)
+            return self._encode_together(texts, patience, given_up)
         except Silent:
             # Perhaps it was too much at once for a server without a GPU: next time less.
             self._texts_at_once = max(1, len(texts) // 2)

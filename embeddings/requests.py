@@ -38,6 +38,7 @@ TURNS = 8
 SILENCE_SECONDS = 30
 """So long after the last piece came is a request given up; so long is an answer nobody fetches kept."""
 
+_OWN = uuid.uuid4().bytes
 PULSE_SECONDS = 30
 """So long after its last sign of life is the process taken for gone: it may wait for a unit of passages."""
 
@@ -160,7 +161,7 @@ class Desk:
         """Encode requests until `stop` is set. Outlives an outage of Redis."""
         while not stop.is_set():
             try:
-                self._connection.set(self._pulse, "1", ex=PULSE_SECONDS)
+                self._connection.set(self._pulse, _OWN, ex=PULSE_SECONDS)
                 self._take()
                 self._take_turn()
             except redis.RedisError as error:
@@ -168,7 +169,8 @@ class Desk:
                 self._turns.clear()
                 stop.wait(1)
         with suppress(redis.RedisError):
-            self._connection.delete(self._pulse)
+            if self._connection.get(self._pulse) == _OWN:  # not another's
+                self._connection.delete(self._pulse)
 
     def _take(self) -> None:
         """Add what waits to those that take turns; where there is neither, wait for a second."""

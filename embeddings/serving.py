@@ -34,26 +34,37 @@ OUTAGE_SECONDS = 15
 """A server that does not answer now may sooner."""
 
 _device = Priority()
-"""All encoders of this process share the device."""
+"""All encoders that compute in this process share the device."""
 
 
 class Server:
     """The encoder of a space, and the two ways to it."""
 
-    def __init__(self, encoder: Encoder, space_id: uuid.UUID) -> None:
+    def __init__(self, encoder: Encoder, space_id: uuid.UUID, device: Priority = _device) -> None:
         self.encoder = encoder
         self.space_id = space_id
+        self._device = device
+        self._rests_until = 0.0
+
+    @property
+    def rests(self) -> bool:
+        """Whether its passages are left alone for now: others are not to wait for them."""
+        return time.monotonic() < self._rests_until
+
+    def rest(self, seconds: float) -> None:
+        """Leave its passages alone for so long, as its encoder does not answer."""
+        self._rests_until = time.monotonic() + seconds
 
     def encode_passages(self, texts: Sequence[str]) -> Embeddings:
         """Embeddings of passages, letting queries in between micro-batches."""
-        with _device.after():
-            found = self.encoder.encode_passages(texts, between=_device.give_way)
+        with self._device.after():
+            found = self.encoder.encode_passages(texts, between=self._device.give_way)
         return check(found, rows=len(texts), dimensions=self.encoder.dimensions)
 
     def encode_prompted(self, texts: Sequence[str], *, prompt: str) -> Embeddings:
         """Embeddings of texts behind any prompt, in a row with the passages: letting queries in as they do."""
-        with _device.after():
-            found = self.encoder.encode_prompted(texts, prompt=prompt, between=_device.give_way)
+        with self._device.after():
+            found = self.encoder.encode_prompted(texts, prompt=prompt, between=self._device.give_way)
         return check(found, rows=len(texts), dimensions=self.encoder.dimensions)
 
     def answer(self, connection: redis.Redis, waiting: list[dict[str, Any]]) -> None:
@@ -64,7 +75,7 @@ class Server:
 
     def _answer_alike(self, connection: redis.Redis, requests: list[dict[str, Any]], instruction: str) -> None:
         try:
-            with _device.first():
+            with self._device.first():
                 found = self.encoder.encode_queries([r["text"] for r in requests], instruction=instruction)
             check(found, rows=len(requests), dimensions=self.encoder.dimensions)
         except Exception:
@@ -113,7 +124,8 @@ def _load(space: Space) -> Server:
     encoder = spaces.load_encoder(space)
     encoder.encode_queries(["ready"])
     log.info("The encoder of %s is ready after %.1f s.", space.name, time.monotonic() - started)
-    loaded = Server(encoder, space.pk)
+    # A server elsewhere uses nothing of this device: while it is slow or away, the other spaces are answered.
+    loaded = Server(encoder, space.pk, Priority() if space.url else _device)
     _held = {**_held, space.pk: loaded}
     _refused.pop(space.pk, None)
     return loaded
@@ -191,6 +203,9 @@ class Answering:
                 self._take_and_answer(connection, served)
             except redis.RedisError as error:
                 log.warning("Queries wait: Redis does not answer (%s).", error)
+                self._stop.wait(1)
+            except Exception:
+                log.exception("Queries could not be taken.")
                 self._stop.wait(1)
         with suppress(redis.RedisError):
             _show_life(connection, (), shown)

@@ -20,7 +20,7 @@ from django.utils.translation import ngettext
 
 from embeddings import queries, registry
 from embeddings.models import Registration, Space
-from kb import bell, ingestion, reembedding, spaces, wording
+from kb import ingestion, reembedding, spaces, wording
 from kb.models import (
     AccessToken,
     Chunk,
@@ -344,8 +344,6 @@ class RegistrationAdmin(admin.ModelAdmin[Registration]):
         super().save_model(request, obj, form, change)
         if registry.is_quick(obj):
             registry.work_out(obj)
-        else:
-            bell.ring("embed")
 
 
 @admin.register(Reembedding)

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from embeddings import registry
 from embeddings.models import Registration, Space
-from kb import bell, reembedding, spaces
+from kb import reembedding, spaces
 from kb.models import Collection, Reembedding, User
 from kb.serializers_spaces import (
     ReembeddingSerializer,
@@ -59,7 +59,6 @@ class SpaceViewSet(
         given.is_valid(raise_exception=True)
         registration = cast(Registration, given.save())
         if not registry.is_quick(registration):
-            bell.ring("embed")
             return Response(RegistrationSerializer(registration).data, status=202)
         registry.work_out(registration)
         if registration.state == Registration.State.FAILED:

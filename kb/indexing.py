@@ -1,10 +1,12 @@
-"""A thread that builds indexes. Celery's workers have limits on time, and an index of a million passages has none."""
+"""A thread for what takes as long as it takes: indexes of a million passages, models that have to be fetched first.
+Celery's tasks have limits on time, and nothing would be embedded meanwhile."""
 
 import logging
 import threading
 
-from django.db import Error, close_old_connections, connections
+from django.db import close_old_connections, connections
 
+from embeddings import registry
 from kb import spaces
 
 log = logging.getLogger(__name__)
@@ -13,7 +15,8 @@ LOOK_SECONDS = 15
 
 
 class Indexing:
-    """Tends the indexes of all spaces, as long as the process lives. Any number of processes may have one."""
+    """Tends the indexes of all spaces and reads models that are to be registered, as long as the process lives. Any
+    number of processes may have one."""
 
     def __init__(self) -> None:
         self._stop = threading.Event()
@@ -27,8 +30,9 @@ class Indexing:
     def _run(self) -> None:
         while not self._stop.wait(LOOK_SECONDS):
             close_old_connections()
-            try:
-                spaces.tend()
-            except Error:
-                log.exception("The indexes could not be tended; trying again.")
+            for step in (registry.work_out_next, spaces.tend):
+                try:
+                    step()
+                except Exception:
+                    log.exception("Models and indexes could not be tended; trying again.")
         connections.close_all()

@@ -25,7 +25,7 @@ from django.utils.translation import gettext_noop
 
 from embeddings.models import Space
 from kb import backlog, bell, spaces, storing
-from kb.models import Collection, LanguageMean, Reembedding, Revision, Stage, State, User
+from kb.models import Chunk, Collection, LanguageMean, Reembedding, Revision, Stage, State, User
 from kb.models.reembedding import Progress, progress
 
 log = logging.getLogger(__name__)
@@ -60,6 +60,10 @@ def start(collection: Collection, target: Space, *, user: User | None) -> Reembe
             raise Refused(_("This collection is being re-embedded already, or keeps the space before: end that first."))
         if held.active_space_id == target.pk:
             raise Refused(_("This collection is in that space already."))
+        if Chunk.objects.filter(revision__live_for__collection=held, tokens__gt=target.max_tokens).exists():
+            raise Refused(
+                _("Some passages are longer than that encoder reads. Make them smaller first, in all documents.")
+            )
         started = Reembedding.objects.create(
             collection=held,
             source_id=held.active_space_id,
@@ -322,8 +326,17 @@ def _drop_slices() -> None:
         if one.given_up_space_id not in one.collection.space_ids:
             backlog.unqueue(one.collection_id, one.given_up_space_id)
     for collection_id, space_id in backlog.given_up():
-        while deleted := backlog.drop_slice(collection_id, space_id, DROP_SLICE):
+        while deleted := _drop_slice(collection_id, space_id):
             log.info("Deleted %s embeddings of collection %s in space %s.", deleted, collection_id, space_id)
             if time.monotonic() > until:
                 return
         Collection.objects.filter(pk=collection_id).update(means_due=True)
+
+
+def _drop_slice(collection_id: uuid.UUID, space_id: uuid.UUID) -> int:
+    """Under the collection's lock: it may just have set out for that space again."""
+    with transaction.atomic():
+        held = Collection.objects.select_for_update(no_key=True, of=("self",)).filter(pk=collection_id).first()
+        if held is None or space_id in held.space_ids:
+            return 0
+        return backlog.drop_slice(collection_id, space_id, DROP_SLICE)

@@ -61,12 +61,12 @@ def remove(space: Space) -> None:
         Space.objects.select_for_update().get(pk=space.pk)
         if users_of(space).exists():
             raise InUse(_("Collections use this space."))
-        if _rows(space, 1):
+        # The index goes when indexes are tended: dropped here, it would wait for any that is being built, with every
+        # search waiting behind it.
+        if _rows(space, 1) or _standing(space):
             raise InUse(_("Embeddings of this space are still being deleted. Try again in a minute."))
         if space in wanted():
             raise InUse(_("The settings ask for this space."))
-        for kind in _standing(space):
-            _execute(f"DROP INDEX IF EXISTS {index_name(space, kind)}")
         space.delete()
 
 

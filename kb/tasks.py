@@ -11,7 +11,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from celery.worker import state as worker_state
 from django.db import close_old_connections
 
-from embeddings import registry, requests, serving
+from embeddings import requests, serving
 from embeddings.models import Space
 from kb import bell, indexing, ingestion, spaces
 
@@ -31,7 +31,6 @@ def read() -> None:
 @shared_task(name="kb.tasks.embed")
 def embed() -> None:
     """Embed what is due, unit by unit, until nothing is, the time is up, or the worker is asked to stop."""
-    registry.work_out_next()
     until = time.monotonic() + EMBED_SECONDS
     ingestion.embed_while(lambda: not _stopping() and time.monotonic() <= until)
     if time.monotonic() > until:

@@ -18,7 +18,7 @@ from kb import boundaries
 from kb.models import Chunk, Collection, Reembedding, User
 from search import retrieval, runs
 from search.hits import Hit, Query
-from search.models import EvaluationRun
+from search.models import EvaluationRun, RunState
 
 QUESTIONS = 20
 DEPTH = 10
@@ -70,7 +70,11 @@ def golden(user: User, reembedding: Reembedding) -> tuple[EvaluationRun, Evaluat
 
 def _run(user: User, reembedding: Reembedding, space_id: UUID) -> EvaluationRun:
     measured = EvaluationRun.objects.filter(collection=reembedding.collection_id, space=space_id)
-    known = measured.filter(created_at__gte=reembedding.embedded_at or reembedding.created_at).first()
+    known = (
+        measured.exclude(state=RunState.FAILED)
+        .filter(created_at__gte=reembedding.embedded_at or reembedding.created_at)
+        .first()
+    )
     return known or runs.start(user, reembedding.collection, space_id=space_id)
 
 

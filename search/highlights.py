@@ -46,6 +46,8 @@ def answering(
     One or two of a passage; none of a passage with a single sentence, as it would be highlighted whole. Nothing at all
     when the encoder does not answer within `timeout` seconds.
     """
+    if not query_text.strip():
+        return {}
     deadline = time.monotonic() + timeout
     chunks = citations.chunks(user, list(chunk_ids)[:MOST_PASSAGES])
     found: Ranges = {}

@@ -30,7 +30,7 @@ def record(user: User | AnonymousUser, answer: Answer) -> None:
             user=user if isinstance(user, User) else None,
             collections=ArraySubquery(scope.collections(user, answer.query).order_by().values("pk")),
             mode=answer.mode,
-            offset=answer.query.offset,
+            offset=answer.query.reach - answer.query.limit,
             took_ms=answer.took_ms,
             timings_ms=answer.timings_ms,
             hits=len(answer.hits),

@@ -13,7 +13,7 @@ from uuid import UUID
 import numpy as np
 from django.contrib.auth.models import AnonymousUser
 from django.db import connection
-from django.db.models import F, Q, Sum
+from django.db.models import Q, Sum
 from django.utils.translation import gettext as _
 from pgvector import HalfVector
 
@@ -142,15 +142,18 @@ def _encode(query: Query, example: Chunk | None, inside: scope.Inside) -> tuple[
         return [], ""
     encoded: list[_Encoded] = []
     degraded = ""
+    balanced = {} if query.balance_languages is False else _means(inside)
     for (space, instruction), collections in inside.alike.items():
         try:
             embedding, languages = _embedding(query, example, space, instruction)
         except queries.EncoderAway:
             degraded = _("Search by meaning is not available just now; these passages were found by their words alone.")
             continue
-        means = None if query.balance_languages is False else _means(collections, space)
+        means = balanced.get(collections)
         centred = means.centre(embedding, languages) if means else embedding
         encoded.append(_Encoded(space, collections, centred, means))
+    if degraded and encoded:
+        degraded = _("Search by meaning is not available just now in some of the collections: little is found in them.")
     return encoded, degraded
 
 
@@ -170,10 +173,15 @@ def _embedding(
     return queries.encode_query(example.text, space_id=space.pk, instruction=instruction), spoken
 
 
-def _means(collections: Sequence[UUID], space: Space) -> centring.Means | None:
-    """The means per language of these collections in scope: of no other, so that nothing hidden moves an answer."""
-    counted = LanguageMean.objects.filter(collection__in=collections, space=space)
-    return _means_of(tuple(counted.order_by("pk").values_list("pk", "updated_at")))
+def _means(inside: scope.Inside) -> dict[tuple[UUID, ...], centring.Means | None]:
+    """The means per language, by the collections that ask for the same: of those in scope and of no other, so that
+    nothing hidden moves an answer. Empty where none of them has two languages. Where one has, all are centred: a raw
+    score stands far above a centred one, whatever the passage says."""
+    found = {}
+    for (space, _instruction), ids in inside.alike.items():
+        counted = LanguageMean.objects.filter(collection__in=ids, space=space)
+        found[ids] = _means_of(tuple(counted.order_by("pk").values_list("pk", "updated_at")))
+    return found if any(one and len(one.of_language) > 1 for one in found.values()) else {}
 
 
 @lru_cache(maxsize=64)
@@ -210,8 +218,10 @@ def _page(
         with clock.time("retrieve"), scope.indexes_only():
             found = _retrieve(query, where, inside, encoded, rows, wanted)
         with clock.time("rank"):
-            page = shape.page(user, query, ranking.fuse(found.candidates, _scale(encoded)))
-        if page.has_more or not found.is_cut or wanted >= MOST_CANDIDATES:
+            ranked = ranking.fuse(found.candidates, _scale(encoded))
+            page = shape.page(user, query, ranked)
+        is_all_good = not query.min_score or not ranked or ranked[-1].score >= query.min_score
+        if page.has_more or not found.is_cut or not is_all_good or wanted >= MOST_CANDIDATES:
             return page
         wanted *= 4
 
@@ -225,9 +235,8 @@ def _scale(encoded: Sequence[_Encoded]) -> ranking.Scale:
 def _rows_in_scope(inside: scope.Inside, where: scope.Scope, encoded: Sequence[_Encoded]) -> int:
     """How many rows may be found, about: what every plan is chosen by. The collections know how many they have; rows
     are counted only where filters leave a part of many."""
-    of_each = [Q(space=one.space, collection__in=one.collections) for one in encoded]
-    counted = reduce(or_, of_each, Q(pk=None)) if encoded else Q(space=F("collection__active_space"))
-    known = LanguageMean.objects.filter(counted, collection__in=inside.ids).aggregate(n=Sum("passages"))["n"]
+    of_each = [Q(space=space, collection__in=ids) for (space, _), ids in inside.alike.items()]
+    known = LanguageMean.objects.filter(reduce(or_, of_each, Q(pk=None))).aggregate(n=Sum("passages"))["n"]
     if known and (known <= lexical.FEW_ROWS or not where.narrowed):
         return int(known)
     statement = f"SELECT count(*) FROM (SELECT 1 {where.chunks()} LIMIT {EXACT_ROWS + 1}) counted"

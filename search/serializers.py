@@ -11,6 +11,7 @@ from rest_framework import serializers
 from kb.serializers import MetadataField, Strict
 from search import highlights
 from search.hits import GROUPS, MODES, Answer, Citation, Cursor, Hit, Neighbour, Query
+from search.shape import DEEPEST
 
 _SEALED = struct.Struct(">Hd16s")
 """Rank, score and id of the last hit of a page."""
@@ -21,6 +22,8 @@ def _unsealed(given: str) -> Cursor:
         rank, fused, chunk_id = _SEALED.unpack(base64.urlsafe_b64decode(given))
     except (ValueError, struct.error) as error:
         raise serializers.ValidationError("This is not a cursor that an answer gave.") from error
+    if rank >= DEEPEST:
+        raise serializers.ValidationError("This is not a cursor that an answer gave.")
     return Cursor(rank, fused, UUID(bytes=chunk_id))
 
 

@@ -3,6 +3,7 @@ next page begins where this one ended."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from math import ceil
 from uuid import UUID
 
 import regex
@@ -32,6 +33,9 @@ _CLOSE = 0.05
 
 _SPARE = 4
 """So many candidates are fetched beyond those shown, as some will be folded."""
+
+_STRETCH = 500
+"""Characters."""
 
 _WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
 _NUMBER = regex.compile(r"\p{Nd}+")
@@ -106,14 +110,30 @@ def _standing(user: User | AnonymousUser, ranked: Sequence[Candidate], size: int
 def _folded(standing: Iterator[Shaped], *, folding: bool) -> Iterator[Shaped]:
     """Those that say something else than all before them; the others are counted where they were said first."""
     kept: list[tuple[Shaped, _Said]] = []
+    marked: dict[object, list[int]] = {}
     for one in standing:
         said = _Said(one.chunk.text)
-        same = next((first for first, other in kept if folding and _is_same(one, said, first, other)), None)
+        marks = _marks(one, said) if folding else set()
+        met = sorted({place for mark in marks for place in marked.get(mark, ())})
+        same = next((kept[place][0] for place in met if _is_same(one, said, *kept[place])), None)
         if same is not None:
             same.folded += 1
             continue
+        for mark in marks:
+            marked.setdefault(mark, []).append(len(kept))
         kept.append((one, said))
         yield one
+
+
+def _marks(one: Shaped, said: "_Said") -> set[object]:
+    """What two passages have one of in common, at least, when they are the same by `_is_same`: a stretch of their
+    revision, or one of the first few triples in an order that is the same for all (prefix filtering, Bayardo and
+    others, WWW 2007). It spares the comparing of each with each."""
+    chunk, size = one.chunk, len(said.triples)
+    places = (*range(chunk.start, chunk.end, _STRETCH), chunk.end - 1)
+    stretches = {(chunk.revision_id, at // _STRETCH) for at in places}
+    decisive = sorted(map(hash, said.triples))[: size - ceil(_ALIKE * size) + 1]
+    return {*stretches, *decisive} if size else {*stretches, 0}
 
 
 class _Said:

@@ -90,8 +90,9 @@ def work() -> Callable[[], None]:
 @pytest.fixture(scope="session")
 def answering() -> Iterator[None]:
     """The encoder answers queries, as it does in the embed worker."""
-    thread = serving.Answering(lambda: [spaces.configured(), *ANSWERED])
-    while not queries.is_answering(serving.server().space_id):
+    own = spaces.configured()  # once: a test that sets another encoder has that one for itself
+    thread = serving.Answering(lambda: [own, *ANSWERED])
+    while not queries.is_answering(own.pk):
         pass
     yield
     thread.stop()

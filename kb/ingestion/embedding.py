@@ -32,11 +32,13 @@ def embed_while(go_on: Callable[[], bool]) -> None:
 def embed_next() -> bool:
     """Claim one unit of waiting chunks across all documents, encode them and publish what is complete. False when
     nothing was due in the spaces this process serves, nor is in re-embeddings into them."""
-    servers = {server.space_id: server for server in serving.servers(spaces.wanted())}
+    servers = {server.space_id: server for server in serving.servers(spaces.wanted()) if not server.rests}
     token = uuid.uuid4()
     with _claiming:
         server, work = _claim(servers, token)
-    return _embed_claimed(server, work, token) if server else reembedding.feed(servers.keys())
+        if server is None:
+            return reembedding.feed(servers.keys())  # the other lane waits, and claims from what is queued here
+    return _embed_claimed(server, work, token)
 
 
 def _claim(
@@ -57,8 +59,9 @@ def _embed_claimed(server: serving.Server, work: Sequence[storing.Work], token: 
             _embed(server, work, token)
     except EncoderUnavailable as error:
         log.warning("A unit of %s chunks is put back: %s", len(work), error)
-        storing.put_back(token, pause=max(OUTAGE_PAUSE, timedelta(seconds=error.pause)))
-        return False
+        pause = max(OUTAGE_PAUSE, timedelta(seconds=error.pause))
+        storing.put_back(token, pause=pause)
+        server.rest(pause.total_seconds())
     except Exception:
         # The device, the database or a library failed, not a chunk: give back what is left, so that another worker
         # may try at once.

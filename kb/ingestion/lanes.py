@@ -1,10 +1,11 @@
 """Lanes: threads that embed side by side, so that the encoder is never idle while there is work.
 
-While one lane's texts are on the device, another claims its unit, tokenizes it, writes what it has and publishes it.
+While one lane's texts are on the device, another claims its unit, writes what it has and publishes it.
 A lane is nothing but `embed_next`, again and again: whatever goes wrong in one is dealt with there, as in a worker of
 its own, and a killed process costs the units in its lanes and nothing more.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,9 +13,11 @@ from threading import Event, Thread
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connections
+from django.db import Error, connections
 
 from kb import storing
+
+log = logging.getLogger(__name__)
 
 LANES = 2
 """One on the device, one at the database: the device takes far longer."""
@@ -59,6 +62,10 @@ def kept(token: UUID) -> Iterator[None]:
 def _keep(token: UUID, done: Event) -> None:
     try:
         while not done.wait(settings.LEASE_SECONDS / 5):
-            storing.renew(token)
+            try:
+                storing.renew(token)
+            except Error as error:
+                log.warning("A lease could not be renewed: %s", error)
+                connections.close_all()
     finally:
         connections.close_all()

@@ -5,7 +5,6 @@ from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
 from embeddings import registry
-from embeddings.models import Registration
 from kb import bell, reembedding, storing
 from kb.ingestion import publishing
 from kb.models import Collection, CommonLexeme, EmbeddingWork, LanguageMean, Revision, State
@@ -18,12 +17,12 @@ def sweep() -> None:
     attempts; ring the workers. Safe at any time, in any number."""
     _fail_exhausted()
     bell.ring_for_each(Revision.objects.due_for_reading().count())
-    waiting = Registration.objects.filter(state=Registration.State.WAITING)
-    if EmbeddingWork.objects.filter(next_attempt_at__lte=Now()).exists() or waiting.exists():
+    if EmbeddingWork.objects.filter(next_attempt_at__lte=Now()).exists():
         bell.ring("embed")
     for revision_id in storing.complete_but_unpublished():
         if not publishing.publish(revision_id):
-            storing.queue(Revision.objects.get(pk=revision_id))
+            for revision in Revision.objects.filter(pk=revision_id):  # unless it was deleted just now
+                storing.queue(revision)
     registry.give_up_spent()
     reembedding.sweep()
     for collection in Collection.objects.filter(means_due=True):

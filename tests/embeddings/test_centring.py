@@ -70,6 +70,7 @@ def test_a_text_that_may_be_in_several_languages_lies_between_their_means():
     assert means.of({"fr": 1.0}) == pytest.approx(means.overall)
 
 
-def test_one_language_is_not_centred():
-    assert centring.means([("en", 3, unit(1, 0)), ("en", 2, unit(0, 1))]) is None
+def test_of_one_language_the_mean_is_that_of_all():
+    means = means_of([("en", 3, unit(1, 0)), ("en", 2, unit(0, 1))])
+    assert means.of_language["en"] == pytest.approx(means.overall)
     assert centring.means([]) is None

@@ -1,7 +1,9 @@
 """A collection moves into another space: behind the search that goes on, and back."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.core.files.base import ContentFile
@@ -9,7 +11,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from embeddings import serving, spaces
-from embeddings.encoder import EncoderError
+from embeddings.encoder import Embeddings, EncoderError, EncoderUnavailable
 from embeddings.hashing import HashingEncoder
 from embeddings.models import Space
 from kb import backlog, ingestion, reembedding, storing
@@ -182,6 +184,40 @@ class TestPauseAndCancel:
         reembedding.resume(moving)
         work()
         assert embedded_in(other) == embedded_in(space)
+
+    def test_what_is_started_again_while_it_is_dropped_stays(self, built, monkeypatch, collection, other, alice, work):
+        monkeypatch.setattr(reembedding, "DROP_SLICE", 5)
+        drop_slice = backlog.drop_slice
+        started: list[Reembedding] = []
+
+        def drop_and_start_again(*args: Any) -> int:
+            dropped = drop_slice(*args)
+            if not started:
+                started.append(reembedding.start(collection, other, user=alice))
+                work()
+            return dropped
+
+        reembedding.cancel(built)
+        monkeypatch.setattr(backlog, "drop_slice", drop_and_start_again)
+        ingestion.sweep()
+        assert not backlog.lacking(collection.pk, other.pk).any
+
+    def test_a_server_that_is_away_holds_up_nothing_else(self, moving, monkeypatch, upload, other):
+        monkeypatch.setattr(HashingEncoder, "unit_tokens", 30)
+        encode = HashingEncoder.encode_passages
+
+        def encode_or_not(self: HashingEncoder, texts: Sequence[str], between: Any = None) -> Embeddings:
+            if self.dimensions == 128:
+                raise EncoderUnavailable("It cannot be reached.")
+            return encode(self, texts, between)
+
+        monkeypatch.setattr(HashingEncoder, "encode_passages", encode_or_not)
+        monkeypatch.setattr(serving.server(other), "_rests_until", 0.0)  # and put back afterwards
+        fresh = upload("fresh.md", LONG.replace("Words", "Other words"))
+        ingestion.read_next()
+        while ingestion.embed_next():
+            pass
+        assert fresh.newest.state == State.READY
 
     def test_cancelled_it_leaves_nothing(self, moving, monkeypatch, work, collection, space, other):
         monkeypatch.setattr(reembedding, "DROP_SLICE", 10)

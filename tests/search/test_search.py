@@ -1,5 +1,7 @@
 """From a query to cited passages. The encoder here knows words only; `test_meaning` asks the real one."""
 
+import base64
+import struct
 import uuid
 
 import pytest
@@ -142,6 +144,11 @@ class TestApi:
         assert set(hit["scores"]) == {"semantic", "lexical", "fused", "rerank"}
         assert hit["citation"]["collection"]["slug"] == "field-notes"
         assert set(body["timings_ms"]) == {"encode", "retrieve", "rank", "cite"}
+
+    def test_a_cursor_that_no_answer_gave_is_refused(self, library, api):
+        for made_up in ("abc", base64.urlsafe_b64encode(struct.pack(">Hd16s", 65_535, 0.5, bytes(16))).decode()):
+            asked = api.post("/api/v1/search/", {"query": "the sea", "cursor": made_up})
+            assert (asked.status_code, "cursor" in asked.json()["errors"]) == (400, True)
 
     def test_the_cursor_goes_on(self, library, api):
         first = api.post("/api/v1/search/", {"query": "the sea", "limit": 1}).json()

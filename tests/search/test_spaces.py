@@ -31,6 +31,7 @@ def both_answer(answering, other):
         pass
     yield
     ANSWERED.remove(other)
+    queries.take_leave(queries.connect(), other.pk)
 
 
 @pytest.fixture
@@ -62,6 +63,17 @@ def test_each_collection_is_compared_in_its_own_space(collection, alice, other, 
         text = "The ferry sails to the island." if space == one_space else "The ferry sails to the mainland."
         expected = np.dot(encoder.encode_passages([text])[0], encoder.encode_queries(["ferry island"])[0])
         assert scores[one.name] == pytest.approx(float(expected), abs=2e-3)
+
+
+def test_where_one_group_is_balanced_all_are(collection, alice, other, work, both_answer):
+    second = Collection.objects.create(name="Second", owner=alice, active_space=other)
+    add(collection, "The ferry sails to the island at noon.")
+    add(collection, "渡轮中午开往岛上，乘客须提前半小时到达码头。")
+    add(second, "The annual report of the company tells the story of its workers.")
+    work()
+    ingestion.sweep()
+    first = retrieval.search(alice, Query("the ferry to the island", mode="semantic")).hits[0]
+    assert first.text.startswith("The ferry")
 
 
 def test_rows_in_a_space_that_is_not_the_collections_own_are_not_compared(collection, alice, other, work, both_answer):
