@@ -111,7 +111,11 @@ class ReembedActionView(APIView):
 
     write_scope = "manage"
 
-    @extend_schema(request=None, responses={202: ReembeddingSerializer, 409: OpenApiResponse(description="Not now.")})
+    @extend_schema(
+        operation_id="collections_reembed_act",
+        request=None,
+        responses={202: ReembeddingSerializer, 409: OpenApiResponse(description="Not now.")},
+    )
     def post(self, request: Request, pk: UUID, act: str) -> Response:
         one = _last_of(_managed(request, pk))
         if act not in reembedding.ACTIONS:
