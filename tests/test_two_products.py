@@ -93,5 +93,4 @@ def test_one_product_encodes_for_another_that_outlives_it(encoding, asking):
     finally:
         again.stop()
     logs = "".join(log.read_text("utf-8", "replace") for log in asking.folder.logs.glob("*.log"))
-    assert "Nothing is embedded" in logs or "is put back" in logs
     assert secret not in logs

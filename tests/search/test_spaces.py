@@ -31,7 +31,13 @@ def both_answer(answering, other):
         pass
     yield
     ANSWERED.remove(other)
-    queries.take_leave(queries.connect(), other.pk)
+    let_go(other)
+
+
+def let_go(space: Space) -> None:
+    """Nobody answers for it any more: only the configured space is served."""
+    while queries.is_answering(space.pk):
+        serving.servers([spaces.configured()])
 
 
 @pytest.fixture
@@ -178,6 +184,7 @@ class TestComparison:
         add(collection, "The ferry sails to the island.")
         work()
         reembedding.start(collection, other, user=alice)
+        let_go(other)
         assert api.get(f"/api/v1/collections/{collection.pk}/comparison/").status_code == 503
 
     def test_golden_queries_decide_where_there_are_any(self, collection, alice, other, work, both_answer, api, client):
