@@ -38,7 +38,8 @@ test: $(VENV)/installed-for-tests browser
 	$(DEPLOYED) $(BIN)/python manage.py check --deploy --fail-level WARNING
 	@# Without a database it warns that it cannot compare the history; the tests migrate a real one.
 	$(DEPLOYED) $(BIN)/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
-	$(BIN)/python -m pytest
+	@# A process for each processor, a file at a time for each.
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 $(BIN)/pip:
 	@test -n "$(PYTHON)" || { echo "Concordance needs Python 3.11, 3.12 or 3.13, and none of them was found."; exit 1; }
