@@ -11,7 +11,6 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import exceptions, serializers
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
@@ -116,7 +115,6 @@ class EmbeddingsSerializer(serializers.Serializer):  # type: ignore[type-arg]
 class OpenAIView(APIView):
     """What all calls have in common: a token that may read is enough, and errors are of OpenAI's shape."""
 
-    parser_classes = [JSONParser]
     write_scope = "read"
 
     def get_exception_handler(self) -> Any:

@@ -10,6 +10,7 @@ from embeddings import instructions
 from kb.models import Chunk, Collection, Document, Domain, Revision, State
 from kb.models.collection import LARGEST, SMALLEST
 from kb.models.document import UNFINISHED
+from kb.parsers import DEPTH, is_too_deep
 from kb.reading import text
 
 ORDERINGS = {
@@ -65,6 +66,8 @@ class MetadataField(serializers.JSONField):
             raise serializers.ValidationError("This is not JSON that can be kept.") from None
         if not isinstance(value, dict):
             raise serializers.ValidationError("This must be a JSON object.")
+        if is_too_deep(value):
+            raise serializers.ValidationError(f"This is nested more than {DEPTH} levels deep.")
         if "\\u0000" in written:
             raise serializers.ValidationError("NUL characters cannot be kept.")
         return value
