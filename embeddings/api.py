@@ -6,7 +6,6 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-import numpy as np
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema, extend_schema_field
@@ -15,8 +14,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 
-from embeddings import openai, requests, spaces
-from embeddings.encoder import Embeddings
+from embeddings import cutting, openai, requests, spaces
 from embeddings.models import Space
 from embeddings.queries import EncoderAway
 
@@ -135,7 +133,7 @@ class EmbeddingsView(OpenAIView):
         dimensions = _dimensions(wanted, space)
         encoded = _encode(wanted, space)
         body = openai.embeddings_body(
-            _cut(encoded.embeddings, dimensions),
+            cutting.cut(encoded.embeddings, dimensions),
             model=spaces.model_name(space),
             tokens=encoded.tokens,
             in_base64=wanted["encoding_format"] == "base64",
@@ -222,15 +220,6 @@ def _place() -> Iterator[None]:
         yield
     finally:
         _under_way.release()
-
-
-def _cut(embeddings: Embeddings, dimensions: int) -> Embeddings:
-    """The first numbers of each embedding, brought to unit length again (Matryoshka)."""
-    if dimensions == embeddings.shape[1]:
-        return embeddings
-    cut = embeddings[:, :dimensions]
-    unit: Embeddings = cut / np.maximum(np.linalg.norm(cut, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    return unit
 
 
 # --- Errors ---
