@@ -30,11 +30,15 @@ def read() -> None:
 
 @shared_task(name="kb.tasks.embed")
 def embed() -> None:
-    """Embed what is due, unit by unit, until nothing is, the time is up, or the worker is asked to stop."""
+    """Embed what is due, unit by unit, until nothing is, the time is up, or the worker is asked to stop.
+
+    Where there was a unit there may be more: the next worker is rung for, on another GPU if there is one, else this one
+    when its time is up.
+    """
     until = time.monotonic() + EMBED_SECONDS
-    ingestion.embed_while(lambda: not _stopping() and time.monotonic() <= until)
-    if time.monotonic() > until:
+    if ingestion.embed_next():
         bell.ring("embed")
+        ingestion.embed_while(lambda: not _stopping() and time.monotonic() <= until)
 
 
 @shared_task(name="kb.tasks.sweep", soft_time_limit=60, time_limit=90)

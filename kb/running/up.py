@@ -27,7 +27,8 @@ from kb.running.supervisor import Supervisor
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Together with the kernel's own work they stay under the 15 seconds in which everything has to be gone.
-_STOPPING = ((("web", "read", "embed", "beat"), 8.0), (("valkey",), 2.0), (("postgres",), 4.0))
+_STOPPING_SECONDS = 8.0
+_SERVERS_STOPPING_SECONDS = {"valkey": 2.0, "postgres": 4.0}
 _LEFTOVER_SECONDS = 5.0
 _ANSWER_SECONDS = 90.0
 # Each has a connection of its own to a Postgres that takes 80.
@@ -201,9 +202,14 @@ def _programs(options: argparse.Namespace, folder: Folder) -> list[Program]:
     return [
         processes.web(host=options.host, port=options.port),
         processes.read(workers=_read_workers(cores)),
-        processes.embed(threads=processes.embed_threads(cores)),
+        *processes.embed_on_each(_gpus(), cores=cores),
         processes.beat(schedule=folder.run / "beat"),
     ]
+
+
+def _gpus() -> list[str]:
+    """None are needed where a server encodes."""
+    return [] if os.environ.get("EMBEDDING_URL") else machine.gpus()
 
 
 def _read_workers(cores: int) -> int:
@@ -250,6 +256,8 @@ def _attempt_step(*arguments: str, folder: Folder, supervisor: Supervisor) -> No
 def _stop(folder: Folder, supervisor: Supervisor) -> None:
     _ignore_signals()
     folder.environment_file.unlink(missing_ok=True)
-    for names, seconds in _STOPPING:
-        supervisor.stop(names, seconds=seconds)
+    ours = [name for name in supervisor.names if name not in _SERVERS_STOPPING_SECONDS]
+    supervisor.stop(ours, seconds=_STOPPING_SECONDS)
+    for server, seconds in _SERVERS_STOPPING_SECONDS.items():
+        supervisor.stop([server], seconds=seconds)
     leftovers.end(folder.mark, grace=0)
