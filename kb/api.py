@@ -60,7 +60,7 @@ class CollectionViewSet(viewsets.ModelViewSet):  # type: ignore[type-arg]
         return [Throttle("upload")] if self.action == "documents" and self.request.method == "POST" else []
 
     def get_queryset(self) -> QuerySet[Collection]:
-        visible = Collection.objects.visible_to(self.request.user).select_related("owner")
+        visible = Collection.objects.visible_to(self.request.user).select_related("owner", "active_space")
         return visible.annotate(document_count=Count("documents", distinct=True))
 
     def perform_create(self, serializer: serializers.BaseSerializer[Collection]) -> None:

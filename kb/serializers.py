@@ -80,13 +80,16 @@ class CollectionSerializer(Strict, serializers.ModelSerializer):  # type: ignore
     owner = serializers.CharField(source="owner.username", read_only=True)
     documents = serializers.IntegerField(source="document_count", read_only=True, default=0)
     space = serializers.UUIDField(source="active_space_id", read_only=True)
+    query_fingerprint = serializers.CharField(
+        read_only=True, help_text="Of the space, its query prompt and the instruction: another one, other embeddings."
+    )
 
     class Meta:
         model = Collection
         fields = [
             "id", "slug", "name", "description", "instruction_domain", "own_instruction", "chunk_target",
             "chunk_maximum", "chunk_overlap", "ocr_languages", "reads_annotations", "owner", "documents", "space",
-            "created_at", "updated_at",
+            "query_fingerprint", "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = ["id", "slug", "created_at", "updated_at"]
 

@@ -12,6 +12,7 @@ from typing import Any
 from django.test import override_settings
 
 from embeddings import queries, serving, spaces
+from embeddings.models import Space
 from kb.benchmarks import texts
 from kb.benchmarks.pipeline import Occupied
 
@@ -63,9 +64,9 @@ def measure(*, count: int, least: int, most: int, asked: int = 40) -> Result:
     answering = serving.Answering()
     try:
         with override_settings(QUERY_CACHE_SECONDS=0):
-            idle = median(_ask(server, number) for number in range(asked))
+            idle = median(_ask(space, number) for number in range(asked))
             with _load(server, passages):
-                under_load = [_ask(server, asked + number) for number in range(asked)]
+                under_load = [_ask(space, asked + number) for number in range(asked)]
     finally:
         answering.stop()
     return Result(micro_batch, idle, under_load)
@@ -79,10 +80,10 @@ def _micro_batch(server: serving.Server, passages: list[str]) -> float:
     return median(after - before for before, after in pairwise(ended))
 
 
-def _ask(server: serving.Server, number: int) -> float:
+def _ask(space: Space, number: int) -> float:
     time.sleep(_PAUSE)
     begun = time.perf_counter()
-    queries.encode_query(f"Where does the text with the number {number} stand?", space_id=server.space_id, timeout=60)
+    queries.encode_query(f"Where does the text with the number {number} stand?", space=space, timeout=60)
     return time.perf_counter() - begun
 
 

@@ -158,10 +158,10 @@ def test_a_space_made_while_the_site_runs_is_asked_as_soon_as_it_is_probed(serve
     space = spaces.keep(spaces.configured())
     assert spaces.direct(uuid.uuid4()) is spaces.direct(space.pk) is None  # the one is not there, the other not probed
     with pytest.raises(queries.EncoderAway, match="No process serves"):
-        queries.encode_query("neap", space_id=space.pk)
+        queries.encode_query("neap", space=space)
     spaces.ensure()
     assert spaces.direct(space.pk) is spaces.direct(space.pk) is not None
-    assert queries.encode_query("neap", space_id=space.pk).shape == (64,)
+    assert queries.encode_query("neap", space=space).shape == (64,)
 
 
 def test_a_server_that_is_away_at_a_later_start_is_waited_for(server, space, caplog):
