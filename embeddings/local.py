@@ -1,13 +1,10 @@
 """An encoder in this process: any sentence-transformers model. Here and in `attention` alone is torch imported."""
 
-import faulthandler
 import logging
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tokenizers
 
-from embeddings import cutting, devices, fingerprint, layout, tokens
+from embeddings import cutting, devices, fingerprint, layout, tokens, watchdog
 from embeddings.batching import MicroBatches
 from embeddings.encoder import Embeddings, EncoderError, EncoderOutOfMemory, Role, check
 
@@ -37,10 +34,6 @@ FIRST, WINDOW = 32, 256
 
 QUIET_SECONDS = 1.0
 """So long after a query more are expected, and micro-batches of passages are small."""
-
-HANG_SECONDS = 900
-"""A run that takes longer hangs: the process writes down where and ends, to be started again by its supervisor. On a
-slow CPU 32,768 tokens of a large model take some minutes."""
 
 _ALIKE = {"float32": 0.9995, "bfloat16": 0.998}
 """Cosine above which two ways of computing an embedding give the same."""
@@ -137,10 +130,10 @@ class LocalEncoder:
         )
 
     def _encode_together(self, model: "_Model", texts: "Sequence[_Text]") -> Embeddings:
-        """One micro-batch. Raises EncoderError."""
+        """One micro-batch. Raises EncoderError, EncoderBroken."""
         import torch  # heavy: only a process that encodes may load it
 
-        with self._in_use, _watched():
+        with self._in_use, watchdog.watching():
             try:
                 whole = model.run(texts)
             except (torch.OutOfMemoryError, MemoryError):
@@ -158,7 +151,8 @@ class LocalEncoder:
         with self._loading:
             if self._loaded is None:
                 _use_cores(self._threads)
-                self._loaded = _Model(self._folder, self.description, self.device)
+                with watchdog.naming():
+                    self._loaded = _Model(self._folder, self.description, self.device)
                 self._batches.padded = not self._loaded.packs
             return self._loaded
 
@@ -183,17 +177,6 @@ def _windows(model: "_Model", texts: Sequence[str]) -> Iterator[Sequence[_Text]]
             window = following.pop().result()
             following = [ahead.submit(model.tokenize, stretch) for stretch in stretches[number + 1 : number + 2]]
             yield window
-
-
-@contextmanager
-def _watched() -> Iterator[None]:
-    """Ends the process when what is done here takes too long. By a timer below Python: a device that hangs may hold
-    the interpreter's lock."""
-    faulthandler.dump_traceback_later(HANG_SECONDS, exit=True, file=sys.__stderr__ or sys.stderr)
-    try:
-        yield
-    finally:
-        faulthandler.cancel_dump_traceback_later()
 
 
 def _use_cores(threads: int | None) -> None:

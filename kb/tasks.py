@@ -11,7 +11,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from celery.worker import state as worker_state
 from django.db import close_old_connections
 
-from embeddings import requests, serving
+from embeddings import requests, serving, watchdog
 from embeddings.models import Space
 from kb import bell, indexing, ingestion, spaces
 
@@ -53,6 +53,7 @@ def answer_queries(sender: Any, **kwargs: Any) -> None:
     before."""
     if "embed" not in sender.app.amqp.queues.consume_from:
         return
+    watchdog.arm(ingestion.put_down)
     for thread in (serving.Answering(_wanted), requests.Answering(), indexing.Indexing()):
         worker_shutting_down.connect(partial(_stop, thread), weak=False)
     bell.ring("embed")

@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,14 @@ from django.utils import timezone
 
 from embeddings import devices, queries, spaces
 from embeddings.models import Space
-from kb import bell
+from kb import bell, ingestion
 from kb.benchmarks import scratch
-from kb.models import Embedding, EmbeddingWork
-from kb.running import machine, processes, up
+from kb.models import Embedding, EmbeddingWork, State
+from kb.reading.failures import Reason
+from kb.running import journal, machine, processes, up
+from kb.running.folder import REPOSITORY
+from kb.running.program import Program
+from kb.running.supervisor import Supervisor
 from tests.kb.running import waiting
 
 
@@ -74,6 +79,25 @@ def test_a_server_that_encodes_needs_one_worker(monkeypatch):
     assert up._gpus() == []
 
 
+BREAKING = """
+import sys
+from celery.__main__ import main
+from embeddings.encoder import EncoderBroken
+from embeddings.hashing import HashingEncoder
+
+encode = HashingEncoder.encode_passages
+
+def encode_passages(self, texts, between=None):
+    if any("poison" in text for text in texts):
+        raise EncoderBroken("CUDA error: device-side assert triggered")
+    return encode(self, texts, between)
+
+HashingEncoder.encode_passages = encode_passages
+sys.exit(main())
+"""
+"""An embed worker whose device does not survive one text."""
+
+
 @pytest.fixture
 def own_space(transactional_db) -> Space:
     """Of a size that nobody else serves."""
@@ -86,14 +110,11 @@ def own_space(transactional_db) -> Space:
 @pytest.fixture
 def workers(own_space: Space, tmp_path: Path) -> Iterator[dict[Path, subprocess.Popen[bytes]]]:
     """Two embed workers that are ready, by their logs."""
-    server, _, _name = os.environ["DATABASE_URL"].rpartition("/")
-    shared = {"DATABASE_URL": f"{server}/{connection.settings_dict['NAME']}", "EMBEDDING_DIMENSIONS": "72"}
     started = {}
     for name in ("embed1", "embed2"):
-        program = processes.embed(threads=1, name=name)
         log = tmp_path / f"{name}.log"
         with log.open("wb") as output:
-            started[log] = replace(program, environment={**program.environment, **shared}).start(output, output)
+            started[log] = _on_this_database(processes.embed(threads=1, name=name)).start(output, output)
     try:
         waiting.until(lambda: all("kb.tasks.embed" in log.read_text() for log in started), seconds=120)
         yield started
@@ -102,6 +123,12 @@ def workers(own_space: Space, tmp_path: Path) -> Iterator[dict[Path, subprocess.
             process.terminate()
         for process in started.values():
             process.wait(30)
+
+
+def _on_this_database(program: Program) -> Program:
+    server, _, _name = os.environ["DATABASE_URL"].rpartition("/")
+    shared = {"DATABASE_URL": f"{server}/{connection.settings_dict['NAME']}", "EMBEDDING_DIMENSIONS": "72"}
+    return replace(program, environment={**program.environment, **shared})
 
 
 @pytest.mark.slow
@@ -121,9 +148,41 @@ def test_two_share_one_queue_and_do_nothing_twice(own_space, workers):
 @pytest.mark.slow
 def test_both_answer_queries_and_one_does_when_the_other_is_gone(own_space, workers):
     waiting.until(lambda: queries.is_answering(own_space.pk), seconds=60)
-    assert queries.encode_query("Before one is gone", space_id=own_space.pk, timeout=30).shape == (72,)
+    assert queries.encode_query("Before one is gone", space=own_space, timeout=30).shape == (72,)
     gone = next(iter(workers.values()))
     gone.terminate()
     gone.wait(30)
     waiting.until(lambda: queries.is_answering(own_space.pk), seconds=60)
-    assert queries.encode_query("After it is gone", space_id=own_space.pk, timeout=30).shape == (72,)
+    assert queries.encode_query("After it is gone", space=own_space, timeout=30).shape == (72,)
+
+
+@pytest.mark.slow
+def test_a_text_that_the_device_does_not_survive_takes_no_other_along(own_space, tmp_path):
+    (tmp_path / "breaking.py").write_text(BREAKING)
+    usual = _on_this_database(processes.embed(threads=1))
+    program = replace(
+        usual,
+        arguments=[sys.executable, str(tmp_path / "breaking.py"), *usual.arguments[3:]],
+        environment={**usual.environment, "PYTHONPATH": str(REPOSITORY)},
+    )
+    journal.open_log(tmp_path)
+    supervisor = Supervisor(tmp_path)
+    texts = [*(f"Passage number {number}." for number in range(30)), "Passage that is poison."]
+    with scratch.queued(texts, [10] * len(texts), own_space) as revision:
+        supervisor.start(program)
+        try:
+            waiting.until(lambda: supervisor.tend() or _only_the_last_is_left(), seconds=180)
+        finally:
+            supervisor.stop(["embed"], seconds=20)
+        assert Embedding.objects.filter(revision=revision).count() == len(texts) - 1
+        ingestion.sweep()
+        revision.refresh_from_db()
+    assert (revision.state, revision.reason) == (State.FAILED, Reason.ENCODER_FAILED)
+    assert revision.detail == "The encoder was stopped 3 times at this text."
+    written = (tmp_path / "embed.log").read_text()
+    assert written.count("The device is of no use to this process any more") == 3
+    assert (tmp_path / "up.log").read_text().count("embed ended (exit status 70); starting it again in") >= 2
+
+
+def _only_the_last_is_left() -> bool:
+    return list(EmbeddingWork.objects.values_list("attempts", "lease_token")) == [(3, None)]
