@@ -120,7 +120,7 @@ class OpenAIView(APIView):
 
 
 class EmbeddingsView(OpenAIView):
-    """Embeddings of texts, by the encoder that this installation searches with."""
+    """Embeddings of texts, by one of the encoders that this installation searches with."""
 
     @extend_schema(request=EmbeddingsSerializer, responses=dict)
     def post(self, request: Request) -> HttpResponse:
@@ -129,12 +129,12 @@ class EmbeddingsView(OpenAIView):
         asked = EmbeddingsSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data
-        space = _space(wanted["model"])
+        name, space = _named(wanted["model"])
         dimensions = _dimensions(wanted, space)
         encoded = _encode(wanted, space)
         body = openai.embeddings_body(
             cutting.cut(encoded.embeddings, dimensions),
-            model=spaces.model_name(space),
+            model=name,
             tokens=encoded.tokens,
             in_base64=wanted["encoding_format"] == "base64",
         )
@@ -142,11 +142,11 @@ class EmbeddingsView(OpenAIView):
 
 
 class ModelsView(OpenAIView):
-    """The models that may be asked for: the one that this installation searches with."""
+    """The models that may be asked for: the configured one, and those of other spaces that are served just now."""
 
     @extend_schema(operation_id="v1_models_list", responses=dict)
     def get(self, request: Request) -> Response:
-        return Response({"object": "list", "data": [_model(_current())]})
+        return Response({"object": "list", "data": [_model(name, space) for name, space in _offered().items()]})
 
 
 class ModelView(OpenAIView):
@@ -154,7 +154,7 @@ class ModelView(OpenAIView):
 
     @extend_schema(responses=dict)
     def get(self, request: Request, name: str) -> Response:
-        return Response(_model(_space(name)))
+        return Response(_model(*_named(name)))
 
 
 class NoSuchCall(OpenAIView):
@@ -172,18 +172,36 @@ def _current() -> Space:
         raise Later(str(error)) from error
 
 
-def _space(model: str) -> Space:
-    space = _current()
-    name = spaces.model_name(space)
-    if model not in (name, space.model):
-        raise UnknownModel(f"The model {model!r} does not exist here. There is {name!r}.")
-    return space
+def _offered() -> dict[str, Space]:
+    """The spaces by the names of their models, the configured one first. Of several with one model the first has its
+    name, and the others have the beginning of their fingerprint behind it."""
+    current = _current()
+    others = list(Space.objects.exclude(pk=current.pk).order_by("created_at"))
+    served = requests.served([space.pk for space in others])
+    offered: dict[str, Space] = {}
+    for space in [current, *(one for one in others if one.pk in served)]:
+        name = spaces.model_name(space)
+        offered[name if name not in offered else _exactly(space)] = space
+    return offered
 
 
-def _model(space: Space) -> dict[str, Any]:
+def _exactly(space: Space) -> str:
+    return f"{spaces.model_name(space)}@{space.fingerprint[:8]}"
+
+
+def _named(model: str) -> tuple[str, Space]:
+    """The space of a model that is asked for by one of its names, and the first of these. Raises UnknownModel."""
+    offered = _offered()
+    for name, space in offered.items():
+        if model in (name, space.model, _exactly(space)):
+            return name, space
+    raise UnknownModel(f"The model {model!r} does not exist here. There is {', '.join(map(repr, offered))}.")
+
+
+def _model(name: str, space: Space) -> dict[str, Any]:
     """Beyond OpenAI's fields, those by which vLLM names the weights and the longest text."""
     return {
-        "id": spaces.model_name(space),
+        "id": name,
         "object": "model",
         "created": int(space.created_at.timestamp()),
         "owned_by": "concordance",

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -100,6 +100,11 @@ def server(space: Space | None = None) -> Server:
     space = space or spaces.configured()
     with _changing:
         return _held.get(space.pk) or _load(space)
+
+
+def held() -> Mapping[uuid.UUID, Server]:
+    """What is loaded already, by space."""
+    return _held
 
 
 def servers(wanted: Sequence[Space]) -> list[Server]:

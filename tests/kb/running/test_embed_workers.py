@@ -171,7 +171,7 @@ def test_a_text_that_the_device_does_not_survive_takes_no_other_along(own_space,
     with scratch.queued(texts, [10] * len(texts), own_space) as revision:
         supervisor.start(program)
         try:
-            waiting.until(lambda: supervisor.tend() or _only_the_last_is_left(), seconds=180)
+            waiting.until(lambda: _only_the_last_is_left(supervisor), seconds=180)
         finally:
             supervisor.stop(["embed"], seconds=20)
         assert Embedding.objects.filter(revision=revision).count() == len(texts) - 1
@@ -184,5 +184,6 @@ def test_a_text_that_the_device_does_not_survive_takes_no_other_along(own_space,
     assert (tmp_path / "up.log").read_text().count("embed ended (exit status 70); starting it again in") >= 2
 
 
-def _only_the_last_is_left() -> bool:
+def _only_the_last_is_left(supervisor: Supervisor) -> bool:
+    supervisor.tend()
     return list(EmbeddingWork.objects.values_list("attempts", "lease_token")) == [(3, None)]
