@@ -230,7 +230,9 @@ def _local(model: str, dtype: str) -> "LocalEncoder":
     with _loading:
         encoder = _loaded.get((model, dtype))
         if encoder is None:
-            encoder = _loaded[model, dtype] = LocalEncoder(folder(model), dtype=dtype)
+            encoder = _loaded[model, dtype] = LocalEncoder(
+                folder(model), dtype=dtype, compiler="inductor" if settings.EMBEDDING_COMPILE else ""
+            )
     return encoder
 
 
