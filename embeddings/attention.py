@@ -26,7 +26,7 @@ def register(device: str) -> None:
 def keep_out_of_graphs(device: str) -> None:
     """A model that is compiled calls it as it is: a loop over texts is no part of a graph. PyTorch's kernel may be."""
     if not device.startswith("cuda"):
-        AttentionInterface.register(PACKED, torch.compiler.disable(_text_by_text))
+        AttentionInterface.register(PACKED, torch.compiler.disable(_text_by_text))  # type: ignore[no-untyped-call]
 
 
 def _text_by_text(

@@ -68,6 +68,11 @@ class LocalEncoder:
         self._in_use = threading.Lock()
         self._asked_at = -QUIET_SECONDS
 
+    @property
+    def compiled(self) -> bool:
+        """Whether its layers run compiled: known when it has first encoded."""
+        return self._loaded is not None and self._loaded.compiled
+
     def encode_queries(self, texts: Sequence[str], *, instruction: str = "") -> Embeddings:
         """See encoder.Encoder."""
         self._asked_at = time.monotonic()

@@ -13,8 +13,11 @@ from django.test import override_settings
 
 from embeddings import queries, serving, spaces
 from embeddings.models import Space
-from kb.benchmarks import texts
+from kb.benchmarks import goals, texts
 from kb.benchmarks.pipeline import Occupied
+
+GOAL = 2
+"""Micro-batches that a query may wait for at most, at the 95th percentile."""
 
 _PAUSE = 0.05
 
@@ -42,14 +45,14 @@ class Result:
 
     def figures(self) -> dict[str, Any]:
         """All of them, as JSON takes them."""
-        return asdict(self) | {"p50": self.p50, "p95": self.p95, "waited": self.waited}
+        return asdict(self) | {"p50": self.p50, "p95": self.p95, "waited": self.waited, "goals": {"waited": GOAL}}
 
     def lines(self) -> list[str]:
         """What is printed."""
         return [
             f"A micro-batch {self.micro_batch * 1000:.0f} ms; a query alone {self.idle * 1000:.0f} ms",
             f"{len(self.under_load)} queries under load: p50 {self.p50 * 1000:.0f} ms, p95 {self.p95 * 1000:.0f} ms",
-            f"At p95 a query waits for {self.waited:.2f} micro-batches.",
+            f"At p95 a query waits for {goals.at_most(self.waited, GOAL)} micro-batches.",
         ]
 
 

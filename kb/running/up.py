@@ -89,7 +89,7 @@ def _run(options: argparse.Namespace) -> None:
             _start(options, folder, supervisor)
             supervisor.watch()
         finally:
-            _stop(folder, supervisor)
+            stop(folder, supervisor)
 
 
 def _check_port(host: str, port: int) -> None:
@@ -107,21 +107,26 @@ def _check_port(host: str, port: int) -> None:
 
 
 def _start(options: argparse.Namespace, folder: Folder, supervisor: Supervisor) -> None:
-    os.environ |= _surroundings(options.host, folder)
-    _start_postgres(folder, supervisor)
-    _start_valkey(folder, supervisor)
+    start_servers(folder, supervisor, host=options.host)
     folder.write_environment(_to_share())
     account = _prepare(folder, supervisor)
     if account:  # at once: if anything goes wrong after this, nobody will be told again
         _announce_administrator(account)
     _attempt_step(*processes.COMPILE_TRANSLATIONS, folder=folder, supervisor=supervisor)
-    _run_step(*processes.COLLECT_STATIC, folder=folder, supervisor=supervisor)
+    run_step(*processes.COLLECT_STATIC, folder=folder, supervisor=supervisor)
     for each in _programs(options, folder):
         supervisor.start(each)
     _await_site(options, folder, supervisor)
     _announce_address(options, folder)
     if options.demo:
         _attempt_step(*processes.LOAD_DEMONSTRATION, folder=folder, supervisor=supervisor)
+
+
+def start_servers(folder: Folder, supervisor: Supervisor, *, host: str) -> None:
+    """Those that the environment does not name; it names all of them afterwards."""
+    os.environ |= _surroundings(host, folder)
+    _start_postgres(folder, supervisor)
+    _start_valkey(folder, supervisor)
 
 
 def _surroundings(host: str, folder: Folder) -> Mapping[str, str]:
@@ -178,12 +183,12 @@ def _to_share() -> Mapping[str, str]:
 def _prepare(folder: Folder, supervisor: Supervisor) -> Mapping[str, str] | None:
     """Make or migrate what the processes need. The administrator, when this made one."""
     log.info("preparing the database and the encoder")
-    printed = _run_step(*processes.PREPARE, folder=folder, supervisor=supervisor)
+    printed = run_step(*processes.PREPARE, folder=folder, supervisor=supervisor)
     accounts = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
     return accounts[0] if accounts else None
 
 
-def _run_step(*arguments: str, folder: Folder, supervisor: Supervisor) -> str:
+def run_step(*arguments: str, folder: Folder, supervisor: Supervisor) -> str:
     """Run a command of manage.py to its end and return what it prints. Raises Refusal when it fails."""
     complaints = folder.logs / f"{arguments[0]}.log"
     with complaints.open("wb") as errors:
@@ -248,12 +253,13 @@ def _announce_address(options: argparse.Namespace, folder: Folder) -> None:
 def _attempt_step(*arguments: str, folder: Folder, supervisor: Supervisor) -> None:
     """Run a command whose failure leaves the product usable."""
     try:
-        _run_step(*arguments, folder=folder, supervisor=supervisor)
+        run_step(*arguments, folder=folder, supervisor=supervisor)
     except Refusal as refusal:
         log.warning("`manage.py %s` failed, and is left out: %s", arguments[0], refusal)
 
 
-def _stop(folder: Folder, supervisor: Supervisor) -> None:
+def stop(folder: Folder, supervisor: Supervisor) -> None:
+    """Stop everything, in order."""
     _ignore_signals()
     folder.environment_file.unlink(missing_ok=True)
     ours = [name for name in supervisor.names if name not in _SERVERS_STOPPING_SECONDS]

@@ -1,6 +1,7 @@
 """A model whose layers are compiled gives the same, and one that cannot be compiled runs as it is written."""
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import torch._inductor.config
 from torch._dynamo.exc import InternalTorchDynamoError
 from torch._inductor.utils import fresh_cache
 
+from embeddings.encoder import Embeddings
+from embeddings.inference import Text
 from embeddings.local import LocalEncoder
 
 TEXTS = ["A lighthouse stands on the cape.", "灯塔", "It rained for nine days. " * 7, "", "Möwen"]
@@ -63,7 +66,7 @@ def test_what_cannot_be_compiled_later_either(
     model = encoder._model()
     run = model._run
 
-    def fail_while_compiled(texts: object) -> object:
+    def fail_while_compiled(texts: Sequence[Text]) -> Embeddings:
         if model.compiled:
             raise InternalTorchDynamoError("a shape that is new")
         return run(texts)
