@@ -142,6 +142,9 @@ def _windows(model: "Model", texts: Sequence[str]) -> "Iterator[Sequence[Text]]"
     """The texts in stretches, each tokenized while its caller has the device at work on the one before."""
     bounds = [*range(0, min(FIRST, len(texts)), FIRST), *range(FIRST, len(texts), WINDOW), len(texts)]
     stretches = [texts[start:end] for start, end in pairwise(bounds)]
+    if len(stretches) < 2:  # a query: nothing to be ahead of
+        yield from map(model.tokenize, stretches)
+        return
     with ThreadPoolExecutor(1, "tokenizer") as ahead:
         following = [ahead.submit(model.tokenize, stretch) for stretch in stretches[:1]]
         for number in range(len(stretches)):
