@@ -16,6 +16,10 @@ def main() -> None:
         from kb.running import up
 
         sys.exit(up.main(sys.argv[2:]))
+    if sys.argv[1:2] == ["bench"] and "--own-servers" in sys.argv:
+        from kb.running import aside
+
+        sys.exit(aside.run(sys.argv[1:]))
     from django.core.management import execute_from_command_line
 
     execute_from_command_line(sys.argv)

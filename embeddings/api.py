@@ -6,18 +6,15 @@ from contextlib import contextmanager
 from typing import Any
 
 import msgspec
-import numpy as np
 from django.db import InterfaceError, OperationalError
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema, extend_schema_field
 from rest_framework import exceptions, serializers
-from rest_framework.parsers import JSONParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView, exception_handler
 
-from embeddings import openai, requests, spaces
-from embeddings.encoder import Embeddings
+from embeddings import cutting, openai, requests, spaces
 from embeddings.models import Space
 from embeddings.queries import EncoderAway
 
@@ -116,7 +113,6 @@ class EmbeddingsSerializer(serializers.Serializer):  # type: ignore[type-arg]
 class OpenAIView(APIView):
     """What all calls have in common: a token that may read is enough, and errors are of OpenAI's shape."""
 
-    parser_classes = [JSONParser]
     write_scope = "read"
 
     def get_exception_handler(self) -> Any:
@@ -124,7 +120,7 @@ class OpenAIView(APIView):
 
 
 class EmbeddingsView(OpenAIView):
-    """Embeddings of texts, by the encoder that this installation searches with."""
+    """Embeddings of texts, by one of the encoders that this installation searches with."""
 
     @extend_schema(request=EmbeddingsSerializer, responses=dict)
     def post(self, request: Request) -> HttpResponse:
@@ -133,12 +129,12 @@ class EmbeddingsView(OpenAIView):
         asked = EmbeddingsSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data
-        space = _space(wanted["model"])
+        name, space = _named(wanted["model"])
         dimensions = _dimensions(wanted, space)
         encoded = _encode(wanted, space)
         body = openai.embeddings_body(
-            _cut(encoded.embeddings, dimensions),
-            model=spaces.model_name(space),
+            cutting.cut(encoded.embeddings, dimensions),
+            model=name,
             tokens=encoded.tokens,
             in_base64=wanted["encoding_format"] == "base64",
         )
@@ -146,11 +142,11 @@ class EmbeddingsView(OpenAIView):
 
 
 class ModelsView(OpenAIView):
-    """The models that may be asked for: the one that this installation searches with."""
+    """The models that may be asked for: the configured one, and those of other spaces that are served just now."""
 
     @extend_schema(operation_id="v1_models_list", responses=dict)
     def get(self, request: Request) -> Response:
-        return Response({"object": "list", "data": [_model(_current())]})
+        return Response({"object": "list", "data": [_model(name, space) for name, space in _offered().items()]})
 
 
 class ModelView(OpenAIView):
@@ -158,7 +154,7 @@ class ModelView(OpenAIView):
 
     @extend_schema(responses=dict)
     def get(self, request: Request, name: str) -> Response:
-        return Response(_model(_space(name)))
+        return Response(_model(*_named(name)))
 
 
 class NoSuchCall(OpenAIView):
@@ -176,18 +172,36 @@ def _current() -> Space:
         raise Later(str(error)) from error
 
 
-def _space(model: str) -> Space:
-    space = _current()
-    name = spaces.model_name(space)
-    if model not in (name, space.model):
-        raise UnknownModel(f"The model {model!r} does not exist here. There is {name!r}.")
-    return space
+def _offered() -> dict[str, Space]:
+    """The spaces by the names of their models, the configured one first. Of several with one model the first has its
+    name, and the others have the beginning of their fingerprint behind it."""
+    current = _current()
+    others = list(Space.objects.exclude(pk=current.pk).order_by("created_at"))
+    served = requests.served([space.pk for space in others])
+    offered: dict[str, Space] = {}
+    for space in [current, *(one for one in others if one.pk in served)]:
+        name = spaces.model_name(space)
+        offered[name if name not in offered else _exactly(space)] = space
+    return offered
 
 
-def _model(space: Space) -> dict[str, Any]:
+def _exactly(space: Space) -> str:
+    return f"{spaces.model_name(space)}@{space.fingerprint[:8]}"
+
+
+def _named(model: str) -> tuple[str, Space]:
+    """The space of a model that is asked for by one of its names, and the first of these. Raises UnknownModel."""
+    offered = _offered()
+    for name, space in offered.items():
+        if model in (name, space.model, _exactly(space)):
+            return name, space
+    raise UnknownModel(f"The model {model!r} does not exist here. There is {', '.join(map(repr, offered))}.")
+
+
+def _model(name: str, space: Space) -> dict[str, Any]:
     """Beyond OpenAI's fields, those by which vLLM names the weights and the longest text."""
     return {
-        "id": spaces.model_name(space),
+        "id": name,
         "object": "model",
         "created": int(space.created_at.timestamp()),
         "owned_by": "concordance",
@@ -224,15 +238,6 @@ def _place() -> Iterator[None]:
         yield
     finally:
         _under_way.release()
-
-
-def _cut(embeddings: Embeddings, dimensions: int) -> Embeddings:
-    """The first numbers of each embedding, brought to unit length again (Matryoshka)."""
-    if dimensions == embeddings.shape[1]:
-        return embeddings
-    cut = embeddings[:, :dimensions]
-    unit: Embeddings = cut / np.maximum(np.linalg.norm(cut, axis=1, keepdims=True), np.finfo(np.float32).tiny)
-    return unit
 
 
 # --- Errors ---

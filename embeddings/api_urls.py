@@ -1,4 +1,5 @@
-"""Addresses of OpenAI's embeddings API, but for the one call of which the wiring says how often it may be made."""
+"""Addresses of OpenAI's embeddings API, but for the one call of which the wiring says how often it may be made and how
+what it is sent is read."""
 
 from django.urls import path
 

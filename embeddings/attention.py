@@ -23,6 +23,12 @@ def register(device: str) -> None:
     AttentionInterface.register(PACKED, _by_kernel() if device.startswith("cuda") else _text_by_text)
 
 
+def keep_out_of_graphs(device: str) -> None:
+    """A model that is compiled calls it as it is: a loop over texts is no part of a graph. PyTorch's kernel may be."""
+    if not device.startswith("cuda"):
+        AttentionInterface.register(PACKED, torch.compiler.disable(_text_by_text))  # type: ignore[no-untyped-call]
+
+
 def _text_by_text(
     module: torch.nn.Module,
     query: torch.Tensor,

@@ -7,7 +7,6 @@ not fill up either: there they share a fixed number of places, each of which hol
 import hashlib
 import json
 import time
-import uuid
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
@@ -28,12 +27,12 @@ Ask = Callable[[float], Embeddings]
 """Gets the embedding from the encoder, in so many seconds at most."""
 
 
-def remembered(ask: Ask, *, space_id: uuid.UUID, instruction: str, text: str, timeout: float) -> Embeddings:
-    """The embedding kept for these three, else the one `ask` gets. Of several askers at once one asks, and the others
-    wait for what it gets. A cache that does not answer is done without."""
+def remembered(ask: Ask, *, fingerprint: str, text: str, timeout: float) -> Embeddings:
+    """The embedding kept for this query fingerprint and text, else the one `ask` gets. Of several askers at once one
+    asks, and the others wait for what it gets. A cache that does not answer is done without."""
     if not settings.QUERY_CACHE_SECONDS:
         return ask(timeout)
-    name = hashlib.sha256(json.dumps([str(space_id), instruction, text]).encode()).digest()
+    name = hashlib.sha256(json.dumps([fingerprint, text]).encode()).digest()
     until = time.monotonic() + timeout
     while (found := _look(name)) is None:
         left = until - time.monotonic()

@@ -18,7 +18,16 @@ def default_model() -> str:
 
 def default_device() -> str:
     """`cuda` where there is such a device and a PyTorch that can use it, else `cpu`."""
-    return "cuda" if _torch_has_cuda() and _cuda_devices() else "cpu"
+    return "cuda" if _torch_has_cuda() and _count_cuda_devices() else "cpu"
+
+
+def cuda_devices() -> list[str]:
+    """The CUDA devices that PyTorch would find, each by the name that CUDA_VISIBLE_DEVICES takes for it alone."""
+    if not _torch_has_cuda():
+        return []
+    count = _count_cuda_devices()
+    chosen = [name.strip() for name in os.environ.get("CUDA_VISIBLE_DEVICES", "").split(",") if name.strip()]
+    return chosen[:count] or [str(number) for number in range(count)]
 
 
 def dtype_on(device: str) -> str:
@@ -43,7 +52,7 @@ def _torch_has_cuda() -> bool:
         return False
 
 
-def _cuda_devices() -> int:
+def _count_cuda_devices() -> int:
     """The number of CUDA devices, by the driver's own library; 0 without a driver."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
@@ -53,3 +62,7 @@ def _cuda_devices() -> int:
     if driver.cuInit(0) or driver.cuDeviceGetCount(ctypes.byref(count)):
         return 0
     return count.value
+
+
+if __name__ == "__main__":
+    print(*cuda_devices(), sep="\n")

@@ -86,6 +86,10 @@ class EncoderUnavailable(Exception):
         self.pause = pause
 
 
+class EncoderBroken(Exception):
+    """The device fails whatever it is given, for as long as this process lives. A text may have brought it there."""
+
+
 class EncoderOutOfMemory(EncoderError):
     """One text alone does not fit the memory of the device."""
 

@@ -59,6 +59,12 @@ def of_folder(folder: Path, *, dimensions: int | None = None, dtype: str | None 
     )
 
 
+def of_queries(space: str, query_prompt: str) -> str:
+    """What decides whether two queries in the same words have the same embedding: the fingerprint of their space, and
+    what is written in front of them."""
+    return hashlib.sha256(json.dumps([space, query_prompt]).encode()).hexdigest()
+
+
 def _check_dimensions(name: str, wanted: int, native: int) -> None:
     if not 0 < wanted <= native:
         raise EncoderError(f"{name} gives 1 to {native} dimensions, not {wanted}.")

@@ -7,6 +7,8 @@ from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
+from embeddings import fingerprint, prompts
+
 
 class Storage(models.TextChoices):
     """What the index of a space holds. The embeddings themselves are kept in half precision either way."""
@@ -65,6 +67,11 @@ class Space(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def query_fingerprint(self, instruction: str = "") -> str:
+        """Of the space, its query prompt and the instruction in it: queries may be given another instruction at any
+        time, and passages stay where they are."""
+        return fingerprint.of_queries(self.fingerprint, prompts.with_instruction(self.query_prompt, instruction))
 
 
 class Registration(models.Model):

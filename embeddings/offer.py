@@ -89,7 +89,7 @@ def _choose(server: Endpoint, model: str, offered: Sequence[Facts]) -> Facts:
     if not model:
         if not offered:
             raise EncoderError(f"The server at {server.url} has no model yet.")
-        if len(offered) > 1:
+        if len(offered) > 1 and not _by_another_of_us(offered):
             raise EncoderError(f"The server at {server.url} has several models: set EMBEDDING_MODEL to one of {names}.")
         return offered[0]
     # Ollama lists models with a tag that may be left out when they are asked for.
@@ -97,6 +97,11 @@ def _choose(server: Endpoint, model: str, offered: Sequence[Facts]) -> Facts:
     if chosen is None:
         raise EncoderError(f"The server at {server.url} has no model {model!r}; it has {names}.")
     return chosen
+
+
+def _by_another_of_us(offered: Sequence[Facts]) -> bool:
+    """Another Concordance: the model that it is configured with comes first."""
+    return all(one.get("owned_by") == "concordance" for one in offered)
 
 
 def _native_dimensions(server: Endpoint, name: str) -> int:

@@ -15,6 +15,7 @@ from django.conf import settings
 from embeddings import cache as kept
 from embeddings import spaces
 from embeddings.encoder import Embeddings, EncoderError, EncoderUnavailable
+from embeddings.models import Space
 
 TOGETHER = 32
 """Queries encoded in one go."""
@@ -37,25 +38,25 @@ class EncoderAway(Exception):
 # --- Who asks ---
 
 
-def encode_query(text: str, *, space_id: uuid.UUID, instruction: str = "", timeout: float = 5.0) -> Embeddings:
+def encode_query(text: str, *, space: Space, instruction: str = "", timeout: float = 5.0) -> Embeddings:
     """The embedding of a query, float32 [dimensions], from whichever process serves this space, from its server, or as
     it was given when it was asked before.
 
     Raises EncoderAway at once when none does, or after `timeout` seconds without an answer.
     """
-    on_server = spaces.direct(space_id)
+    on_server = spaces.direct(space.pk)
 
     def ask(left: float) -> Embeddings:
         if on_server is not None:
             with _as_absence():
                 found: Embeddings = on_server.encode_queries([text], instruction=instruction)[0]
                 return found
-        return _ask(text, space_id=space_id, instruction=instruction, timeout=left)
+        return _ask(text, space_id=space.pk, instruction=instruction, timeout=left)
 
     try:
-        if on_server is None and not is_answering(space_id):
+        if on_server is None and not is_answering(space.pk):
             raise EncoderAway("No process serves the encoder of this space.")
-        return kept.remembered(ask, space_id=space_id, instruction=instruction, text=text, timeout=timeout)
+        return kept.remembered(ask, fingerprint=space.query_fingerprint(instruction), text=text, timeout=timeout)
     except redis.RedisError as error:
         raise EncoderAway("Redis does not answer.") from error
 

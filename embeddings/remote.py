@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from embeddings import endpoint, probe, prompts
+from embeddings import cutting, endpoint, probe, prompts
 from embeddings.encoder import Embeddings, EncoderError, EncoderUnavailable, Role, Tokenizer, check
 from embeddings.endpoint import Endpoint, Failed, Patience, Refused, Silent
 from embeddings.fingerprint import Description
@@ -252,11 +252,7 @@ class RemoteEncoder:
             raise EncoderUnavailable(
                 f"The server at {self._server.url} gives {found.shape[1]} dimensions, not {self.dimensions}."
             )
-        # Matryoshka: cut, then normalised again. Not every server does either.
-        cut = found[:, : self.dimensions]
-        with np.errstate(invalid="ignore", divide="ignore"):  # check() says what is wrong with such numbers
-            unit: Embeddings = cut / np.linalg.norm(cut, axis=1, keepdims=True)
-        return unit
+        return cutting.cut(found, self.dimensions)  # not every server does it
 
     def _fields(self, patience: Patience) -> Mapping[str, Any]:
         """What this server takes beside model and input, found out once."""

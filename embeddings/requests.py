@@ -10,7 +10,7 @@ import threading
 import time
 import uuid
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -76,6 +76,17 @@ def encode(texts: Sequence[str], *, space: Space, role: Role, instruction: str =
         raise EncoderAway("Redis does not answer.") from error
 
 
+def served(space_ids: Sequence[uuid.UUID]) -> set[uuid.UUID]:
+    """Those of these spaces for which a process answers requests just now."""
+    if not space_ids:
+        return set()
+    try:
+        pulses: Any = _client().mget([_pulse_key(space_id) for space_id in space_ids])
+    except redis.RedisError:
+        return set()
+    return {space_id for space_id, pulse in zip(space_ids, pulses, strict=True) if pulse}
+
+
 def _ask(texts: Sequence[str], *, space: Space, role: Role, instruction: str) -> Encoded:
     connection = _client()
     if not connection.exists(_pulse_key(space.pk)):
@@ -133,10 +144,10 @@ class Answering:
         self._thread.start()
 
     def _run(self) -> None:
-        """An encoder that cannot be loaded now may be loaded in a minute, as in serving.Answering."""
+        """Of each space that serving.Answering has loaded."""
         while not self._stop.is_set():
             try:
-                Desk(serving.server()).serve(self._stop)
+                Desk(serving.held).serve(self._stop)
             except Exception:
                 log.exception("Requests are not answered; trying again in a minute.")
                 self._stop.wait(60)
@@ -148,12 +159,12 @@ class Answering:
 
 
 class Desk:
-    """The requests that take turns at one encoder."""
+    """The requests that take turns, whichever space they are for."""
 
-    def __init__(self, server: serving.Server) -> None:
-        self._server = server
-        self._pulse = _pulse_key(server.space_id)
-        self._queue = _queue_key(server.space_id)
+    def __init__(self, held: Callable[[], Mapping[uuid.UUID, serving.Server]]) -> None:
+        """`held` gives the servers there are just now, by space."""
+        self._held = held
+        self._shown: set[uuid.UUID] = set()
         self._turns: deque[Iterator[None]] = deque()
         self._connection = queries.connect()
 
@@ -161,25 +172,39 @@ class Desk:
         """Encode requests until `stop` is set. Outlives an outage of Redis."""
         while not stop.is_set():
             try:
-                self._connection.set(self._pulse, _OWN, ex=PULSE_SECONDS)
-                self._take()
-                self._take_turn()
+                servers = self._held()
+                self._show_life(servers.keys())
+                if servers:
+                    self._take(servers)
+                    self._take_turn()
+                else:
+                    stop.wait(0.2)
             except redis.RedisError as error:
                 log.warning("Requests wait: Redis does not answer (%s).", error)
                 self._turns.clear()
                 stop.wait(1)
         with suppress(redis.RedisError):
-            if self._connection.get(self._pulse) == _OWN:  # not another's
-                self._connection.delete(self._pulse)
+            self._show_life(set())
 
-    def _take(self) -> None:
-        """Add what waits to those that take turns; where there is neither, wait for a second."""
-        raw: Any = self._connection.lpop(self._queue) if len(self._turns) < TURNS else None
-        if raw is None and not self._turns:
-            waited: Any = self._connection.blpop([self._queue], timeout=1)
-            raw = waited and waited[1]
-        if raw:
-            self._turns.append(self._answer(json.loads(raw)))
+    def _show_life(self, served: Set[uuid.UUID]) -> None:
+        for space_id in served:
+            self._connection.set(_pulse_key(space_id), _OWN, ex=PULSE_SECONDS)
+        for pulse in map(_pulse_key, self._shown - served):
+            if self._connection.get(pulse) == _OWN:  # not another's
+                self._connection.delete(pulse)
+        self._shown = set(served)
+
+    def _take(self, servers: Mapping[uuid.UUID, serving.Server]) -> None:
+        """Add what waits, one for each space, to those that take turns; where there is neither, wait for a second."""
+        for space_id, server in servers.items():
+            raw: Any = self._connection.lpop(_queue_key(space_id)) if len(self._turns) < TURNS else None
+            if raw:
+                self._turns.append(self._answer(server, json.loads(raw)))
+        if not self._turns:
+            by_queue = {_queue_key(space_id).encode(): server for space_id, server in servers.items()}
+            waited: Any = self._connection.blpop(list(by_queue), timeout=1)
+            if waited:
+                self._turns.append(self._answer(by_queue[waited[0]], json.loads(waited[1])))
 
     def _take_turn(self) -> None:
         if not self._turns:
@@ -189,12 +214,12 @@ class Desk:
             next(turn)
             self._turns.append(turn)
 
-    def _answer(self, request: dict[str, Any]) -> Iterator[None]:
+    def _answer(self, server: serving.Server, request: dict[str, Any]) -> Iterator[None]:
         """Encode a request piece by piece; a step is one piece. Whatever happens, who asked hears of it."""
         if request["expires"] < time.time():
             return
         try:
-            yield from self._encode(request)
+            yield from self._encode(server, request)
         except redis.RedisError:
             raise
         except (Refusal, EncoderError) as error:
@@ -203,15 +228,15 @@ class Desk:
             log.exception("A request of %s texts could not be encoded.", len(request["texts"]))
             self._send(request, _NEWS, json.dumps({"failed": True}).encode())
 
-    def _encode(self, request: dict[str, Any]) -> Iterator[None]:
+    def _encode(self, server: serving.Server, request: dict[str, Any]) -> Iterator[None]:
         texts = request["texts"]
-        prompt = self._server.encoder.prompt_for(request["role"], request["instruction"])
-        counts = self._server.encoder.count_prompted(texts, prompt=prompt)
+        prompt = server.encoder.prompt_for(request["role"], request["instruction"])
+        counts = server.encoder.count_prompted(texts, prompt=prompt)
         _check_sizes(counts, longest=request["longest"])
         self._send(request, _NEWS, json.dumps({"tokens": sum(counts)}).encode())
         for start, end in _pieces(counts):
             yield
-            found = self._server.encode_prompted(texts[start:end], prompt=prompt)
+            found = server.encode_prompted(texts[start:end], prompt=prompt)
             self._send(request, _ROWS, found.tobytes())
 
     def _send(self, request: dict[str, Any], kind: bytes, content: bytes) -> None:

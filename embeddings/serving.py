@@ -11,13 +11,13 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
 import redis
 
-from embeddings import queries, spaces
+from embeddings import queries, spaces, watchdog
 from embeddings.encoder import Embeddings, Encoder, EncoderError, EncoderUnavailable, check
 from embeddings.models import Space
 from embeddings.priority import Priority
@@ -57,13 +57,13 @@ class Server:
 
     def encode_passages(self, texts: Sequence[str]) -> Embeddings:
         """Embeddings of passages, letting queries in between micro-batches."""
-        with self._device.after():
+        with self._device.after(), watchdog.ending():
             found = self.encoder.encode_passages(texts, between=self._device.give_way)
         return check(found, rows=len(texts), dimensions=self.encoder.dimensions)
 
     def encode_prompted(self, texts: Sequence[str], *, prompt: str) -> Embeddings:
         """Embeddings of texts behind any prompt, in a row with the passages: letting queries in as they do."""
-        with self._device.after():
+        with self._device.after(), watchdog.ending():
             found = self.encoder.encode_prompted(texts, prompt=prompt, between=self._device.give_way)
         return check(found, rows=len(texts), dimensions=self.encoder.dimensions)
 
@@ -75,7 +75,7 @@ class Server:
 
     def _answer_alike(self, connection: redis.Redis, requests: list[dict[str, Any]], instruction: str) -> None:
         try:
-            with self._device.first():
+            with self._device.first(), watchdog.ending():
                 found = self.encoder.encode_queries([r["text"] for r in requests], instruction=instruction)
             check(found, rows=len(requests), dimensions=self.encoder.dimensions)
         except Exception:
@@ -102,6 +102,11 @@ def server(space: Space | None = None) -> Server:
         return _held.get(space.pk) or _load(space)
 
 
+def held() -> Mapping[uuid.UUID, Server]:
+    """What is loaded already, by space."""
+    return _held
+
+
 def servers(wanted: Sequence[Space]) -> list[Server]:
     """The servers of those of these spaces that this process can load, in their order. Others stay with other machines.
 
@@ -121,8 +126,9 @@ def servers(wanted: Sequence[Space]) -> list[Server]:
 def _load(space: Space) -> Server:
     global _held
     started = time.monotonic()
-    encoder = spaces.load_encoder(space)
-    encoder.encode_queries(["ready"])
+    with watchdog.ending():
+        encoder = spaces.load_encoder(space)
+        encoder.encode_queries(["ready"])
     log.info("The encoder of %s is ready after %.1f s.", space.name, time.monotonic() - started)
     # A server elsewhere uses nothing of this device: while it is slow or away, the other spaces are answered.
     loaded = Server(encoder, space.pk, Priority() if space.url else _device)

@@ -66,7 +66,7 @@ def description() -> Description:
 @cache
 def tokenizer() -> Tokenizer:
     """What passages are measured with where the configured encoder is used: the tokenizer that the settings name, else
-    the encoder's own. Loads no torch."""
+    the encoder's own. Loads no torch and asks no network. Raises EncoderError."""
     if settings.EMBEDDING_TOKENIZER == estimates.NAME:
         return estimates.EstimatingTokenizer()
     if settings.EMBEDDING_TOKENIZER:
@@ -77,24 +77,21 @@ def tokenizer() -> Tokenizer:
 
 
 def tokenizer_of(space: Space) -> Tokenizer:
-    """What passages for a space are measured with; an estimate where its model cannot be had on this machine."""
+    """What passages for a space are measured with; an estimate where its encoder is on another server. Raises
+    EncoderError where its model is not on this machine: on others the same text would be cut elsewhere."""
     if space.url == settings.EMBEDDING_URL and (space.url or space.model == settings.EMBEDDING_MODEL):
         return tokenizer()
     if space.url:
         return estimates.EstimatingTokenizer(space.passage_prompt)
-    return _other_tokenizer(space.model, space.passage_prompt)
+    return _tokenizer_in(space.model)
 
 
 @cache
-def _other_tokenizer(model: str, passage_prompt: str) -> Tokenizer:
-    try:
-        return _tokenizer_in(model)
-    except EncoderError:
-        return estimates.EstimatingTokenizer(passage_prompt)
-
-
 def _tokenizer_in(model: str) -> Tokenizer:
-    return hashing.HashingEncoder().tokenizer if model == HASHING else tokens.load(folder(model))
+    """Of what is on this machine: whoever reads a file does not wait for a download."""
+    if model == HASHING:
+        return hashing.HashingEncoder().tokenizer
+    return tokens.load(tokens.find(model, settings.DATA_DIR))
 
 
 def folder(model: str) -> Path:
@@ -233,7 +230,9 @@ def _local(model: str, dtype: str) -> "LocalEncoder":
     with _loading:
         encoder = _loaded.get((model, dtype))
         if encoder is None:
-            encoder = _loaded[model, dtype] = LocalEncoder(folder(model), dtype=dtype)
+            encoder = _loaded[model, dtype] = LocalEncoder(
+                folder(model), dtype=dtype, compiler="inductor" if settings.EMBEDDING_COMPILE else ""
+            )
     return encoder
 
 
@@ -246,14 +245,21 @@ def _cut(whole: "LocalEncoder", dimensions: int) -> Encoder:
 # --- Encoders on a server ---
 
 
-@cache
 def direct(space_id: uuid.UUID) -> RemoteEncoder | None:
     """The encoder of a space, where any process may ask it because it is on a server. None where only the process that
-    loaded the model can."""
+    loaded the model can, and of a server that has not been probed yet."""
     if not settings.EMBEDDING_URL:
         return None
-    space = Space.objects.filter(pk=space_id, url=settings.EMBEDDING_URL).first()
-    return None if space is None else _on_server(space)
+    try:
+        return _probed(space_id)
+    except Space.DoesNotExist:
+        return None
+
+
+@cache
+def _probed(space_id: uuid.UUID) -> RemoteEncoder:
+    """Raises Space.DoesNotExist, which is not kept: the space or its probe may be there a moment later."""
+    return _on_server(Space.objects.get(pk=space_id, url=settings.EMBEDDING_URL, probe__isnull=False))
 
 
 def _on_server(space: Space) -> RemoteEncoder:

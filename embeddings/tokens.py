@@ -74,12 +74,22 @@ def load_alone(folder: Path) -> ModelTokenizer:
     return ModelTokenizer(tokenizer, passage_prompt="")
 
 
-def prepare(model: str, data_dir: Path) -> Path:
-    """The local folder of the configured model: "bundled" is built under `data_dir`, a folder is that folder, and a
-    hub name is downloaded once, into the hub's own cache (HF_HOME), and stays at the revision it then had.
+class NotDownloaded(EncoderError):
+    """This model of the hub is not on this machine."""
 
-    Raises EncoderError, with a sentence, when it cannot be had.
-    """
+
+def prepare(model: str, data_dir: Path) -> Path:
+    """The local folder of a model, downloaded if it is a hub's and not here yet: once, into the hub's own cache
+    (HF_HOME), and it stays at the revision it then had. Raises EncoderError, with a sentence, when it cannot be had."""
+    try:
+        return find(model, data_dir)
+    except NotDownloaded:
+        return _download(model)
+
+
+def find(model: str, data_dir: Path) -> Path:
+    """The local folder of a model, without asking any network: "bundled" is built under `data_dir`, a folder is that
+    folder, and a hub name is looked up in the hub's cache. Raises EncoderError, with what to do."""
     if model == devices.BUNDLED:
         return bundled.build(data_dir / "models" / bundled.NAME)
     if model and Path(model).is_dir():
@@ -88,7 +98,13 @@ def prepare(model: str, data_dir: Path) -> Path:
         raise EncoderError(
             f"The model {model!r} is neither a folder that exists, nor a hub name, nor {devices.BUNDLED!r}."
         )
-    return _download(model)
+    try:
+        return Path(huggingface_hub.snapshot_download(model, allow_patterns=_HUB_FILES, local_files_only=True))
+    except OSError as error:  # nothing of it is here, or not all
+        raise NotDownloaded(
+            f"The model {model} is not on this machine, and nothing is read while it is downloaded: run "
+            f"`hf download {model}`, or let HF_HOME name the folder in which the embed worker keeps it."
+        ) from error
 
 
 def is_hub_name(model: str) -> bool:
@@ -97,10 +113,6 @@ def is_hub_name(model: str) -> bool:
 
 
 def _download(model: str) -> Path:
-    try:
-        return Path(huggingface_hub.snapshot_download(model, allow_patterns=_HUB_FILES, local_files_only=True))
-    except OSError:
-        pass  # not downloaded yet, or not wholly
     try:
         return Path(huggingface_hub.snapshot_download(model, allow_patterns=_HUB_FILES))
     except Exception as error:  # the hub client's own errors, its HTTP library's and the system's have no common class

@@ -11,7 +11,7 @@ from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_sche
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.decorators import action
 from rest_framework.exceptions import APIException, PermissionDenied
-from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
+from rest_framework.parsers import FormParser, MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
@@ -19,6 +19,7 @@ from rest_framework.throttling import BaseThrottle
 from embeddings import spaces
 from kb import ingestion, originals, previews, uploads
 from kb.models import Chunk, Collection, Document, State, User
+from kb.parsers import JSONParser
 from kb.serializers import (
     ORDERINGS,
     ChunkingPreviewRequestSerializer,
@@ -59,7 +60,7 @@ class CollectionViewSet(viewsets.ModelViewSet):  # type: ignore[type-arg]
         return [Throttle("upload")] if self.action == "documents" and self.request.method == "POST" else []
 
     def get_queryset(self) -> QuerySet[Collection]:
-        visible = Collection.objects.visible_to(self.request.user).select_related("owner")
+        visible = Collection.objects.visible_to(self.request.user).select_related("owner", "active_space")
         return visible.annotate(document_count=Count("documents", distinct=True))
 
     def perform_create(self, serializer: serializers.BaseSerializer[Collection]) -> None:

@@ -10,6 +10,7 @@ from embeddings import instructions
 from kb.models import Chunk, Collection, Document, Domain, Revision, State
 from kb.models.collection import LARGEST, SMALLEST
 from kb.models.document import UNFINISHED
+from kb.parsers import DEPTH, is_too_deep
 from kb.reading import text
 
 ORDERINGS = {
@@ -65,6 +66,8 @@ class MetadataField(serializers.JSONField):
             raise serializers.ValidationError("This is not JSON that can be kept.") from None
         if not isinstance(value, dict):
             raise serializers.ValidationError("This must be a JSON object.")
+        if is_too_deep(value):
+            raise serializers.ValidationError(f"This is nested more than {DEPTH} levels deep.")
         if "\\u0000" in written:
             raise serializers.ValidationError("NUL characters cannot be kept.")
         return value
@@ -77,13 +80,16 @@ class CollectionSerializer(Strict, serializers.ModelSerializer):  # type: ignore
     owner = serializers.CharField(source="owner.username", read_only=True)
     documents = serializers.IntegerField(source="document_count", read_only=True, default=0)
     space = serializers.UUIDField(source="active_space_id", read_only=True)
+    query_fingerprint = serializers.CharField(
+        read_only=True, help_text="Of the space, its query prompt and the instruction: another one, other embeddings."
+    )
 
     class Meta:
         model = Collection
         fields = [
             "id", "slug", "name", "description", "instruction_domain", "own_instruction", "chunk_target",
             "chunk_maximum", "chunk_overlap", "ocr_languages", "reads_annotations", "owner", "documents", "space",
-            "created_at", "updated_at",
+            "query_fingerprint", "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = ["id", "slug", "created_at", "updated_at"]
 

@@ -29,6 +29,9 @@ class IndexSerializer(serializers.Serializer):  # type: ignore[type-arg]
 class SpaceSerializer(Strict, serializers.ModelSerializer):  # type: ignore[type-arg]
     """A space. Where the model lies and how much is in it is shown to staff; the collections to who may see them."""
 
+    query_fingerprint = serializers.CharField(
+        read_only=True, help_text="Of queries without an instruction of their own; a collection has that of its own."
+    )
     served = serializers.SerializerMethodField(help_text="Whether a process answers for it now.")
     collections = serializers.SerializerMethodField()
     embeddings = serializers.SerializerMethodField()
@@ -38,7 +41,8 @@ class SpaceSerializer(Strict, serializers.ModelSerializer):  # type: ignore[type
         model = Space
         fields = [
             "id", "name", "model", "url", "fingerprint", "dtype", "dimensions", "pooling", "query_prompt",
-            "passage_prompt", "max_tokens", "storage", "served", "collections", "embeddings", "indexes", "created_at",
+            "query_fingerprint", "passage_prompt", "max_tokens", "storage", "served", "collections", "embeddings",
+            "indexes", "created_at",
         ]  # fmt: skip
         read_only_fields = [name for name in fields if name != "storage"]
 

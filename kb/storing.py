@@ -209,6 +209,11 @@ def put_back(token: uuid.UUID, *, pause: timedelta) -> None:
         cursor.execute(_PUT_BACK, {"token": token, "pause": pause.total_seconds()})
 
 
+def put_down(token: uuid.UUID) -> None:
+    """Return leased work at which this worker ends: each chunk has been tried, and is claimed alone next time."""
+    EmbeddingWork.objects.filter(lease_token=token).update(lease_token=None, lease_expires_at=None)
+
+
 def discard(one: Work, token: uuid.UUID) -> None:
     """Take a leased chunk off the queue without its embedding."""
     EmbeddingWork.objects.filter(chunk=one.chunk_id, lease_token=token)._raw_delete(using="default")

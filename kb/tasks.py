@@ -11,7 +11,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from celery.worker import state as worker_state
 from django.db import close_old_connections
 
-from embeddings import requests, serving
+from embeddings import requests, serving, watchdog
 from embeddings.models import Space
 from kb import bell, indexing, ingestion, spaces
 
@@ -30,11 +30,15 @@ def read() -> None:
 
 @shared_task(name="kb.tasks.embed")
 def embed() -> None:
-    """Embed what is due, unit by unit, until nothing is, the time is up, or the worker is asked to stop."""
+    """Embed what is due, unit by unit, until nothing is, the time is up, or the worker is asked to stop.
+
+    Where there was a unit there may be more: the next worker is rung for, on another GPU if there is one, else this one
+    when its time is up.
+    """
     until = time.monotonic() + EMBED_SECONDS
-    ingestion.embed_while(lambda: not _stopping() and time.monotonic() <= until)
-    if time.monotonic() > until:
+    if ingestion.embed_next():
         bell.ring("embed")
+        ingestion.embed_while(lambda: not _stopping() and time.monotonic() <= until)
 
 
 @shared_task(name="kb.tasks.sweep", soft_time_limit=60, time_limit=90)
@@ -49,6 +53,7 @@ def answer_queries(sender: Any, **kwargs: Any) -> None:
     before."""
     if "embed" not in sender.app.amqp.queues.consume_from:
         return
+    watchdog.arm(ingestion.put_down)
     for thread in (serving.Answering(_wanted), requests.Answering(), indexing.Indexing()):
         worker_shutting_down.connect(partial(_stop, thread), weak=False)
     bell.ring("embed")

@@ -163,14 +163,14 @@ def _embedding(
     """The embedding of the query or of the passage that stands for it, and the languages it may be in."""
     if example is None:
         wanted = syntax.parse(query.text).wanted
-        embedding = queries.encode_query(wanted, space_id=space.pk, instruction=instruction)
+        embedding = queries.encode_query(wanted, space=space, instruction=instruction)
         return embedding, language.chances(wanted)
     spoken = {example.language: 1.0}
     stored = Embedding.objects.filter(chunk=example, space=space).first()
     if stored is not None:
         return np.asarray(stored.embedding, dtype=np.float32), spoken
     # A superseded revision has no embeddings any more, but it can still be cited.
-    return queries.encode_query(example.text, space_id=space.pk, instruction=instruction), spoken
+    return queries.encode_query(example.text, space=space, instruction=instruction), spoken
 
 
 def _means(inside: scope.Inside) -> dict[tuple[UUID, ...], centring.Means | None]:

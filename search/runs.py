@@ -87,7 +87,7 @@ def start(user: User, collection: Collection, *, space_id: uuid.UUID | None = No
         run, new = EvaluationRun.objects.unfinished().get_or_create(
             collection=collection,
             space=space,
-            defaults={"space_name": space.name, "settings": _settings_of(collection), "started_by": user},
+            defaults={"space_name": space.name, "settings": _settings_of(collection, space), "started_by": user},
         )
         if new:
             transaction.on_commit(ring)
@@ -149,8 +149,12 @@ def _space_of(collection: Collection, space_id: uuid.UUID) -> Space:
     return space
 
 
-def _settings_of(collection: Collection) -> dict[str, Any]:
-    return {name: getattr(collection, name) for name in _SETTINGS} | {"mode": "hybrid", "depth": DEPTH}
+def _settings_of(collection: Collection, space: Space) -> dict[str, Any]:
+    of_queries = {
+        "instruction": collection.instruction,
+        "query_fingerprint": space.query_fingerprint(collection.instruction),
+    }
+    return {name: getattr(collection, name) for name in _SETTINGS} | of_queries | {"mode": "hybrid", "depth": DEPTH}
 
 
 def _by_query(run: EvaluationRun) -> dict[uuid.UUID, float]:

@@ -1,7 +1,7 @@
 """Models of a published shape with random weights, where the real ones cannot be had: speed does not depend on them.
 
-Shapes from the models' `config.json`: https://huggingface.co/Qwen/Qwen3-Embedding-4B and its siblings. The vocabulary
-is the bundled encoder's: a table of another size is looked up as quickly.
+Shapes from the models' `config.json`: https://huggingface.co/Qwen/Qwen3-Embedding-4B and its siblings; `tiny`, to try a
+measurement out, is nobody's. The vocabulary is the bundled encoder's: a table of another size is looked up as quickly.
 """
 
 import json
@@ -14,6 +14,9 @@ from embeddings import devices
 
 _QWEN = {"num_key_value_heads": 8, "head_dim": 128, "max_position_embeddings": 32_768, "rope_theta": 1_000_000}
 SHAPES: dict[str, dict[str, Any]] = {
+    "tiny": _QWEN
+    | {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
+    | {"num_key_value_heads": 2, "head_dim": 16},
     "qwen3-embedding-0.6b": _QWEN
     | {"hidden_size": 1024, "intermediate_size": 3072, "num_hidden_layers": 28, "num_attention_heads": 16},
     "qwen3-embedding-4b": _QWEN

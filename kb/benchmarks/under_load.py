@@ -12,8 +12,12 @@ from typing import Any
 from django.test import override_settings
 
 from embeddings import queries, serving, spaces
-from kb.benchmarks import texts
+from embeddings.models import Space
+from kb.benchmarks import goals, texts
 from kb.benchmarks.pipeline import Occupied
+
+GOAL = 2
+"""Micro-batches that a query may wait for at most, at the 95th percentile."""
 
 _PAUSE = 0.05
 
@@ -41,14 +45,14 @@ class Result:
 
     def figures(self) -> dict[str, Any]:
         """All of them, as JSON takes them."""
-        return asdict(self) | {"p50": self.p50, "p95": self.p95, "waited": self.waited}
+        return asdict(self) | {"p50": self.p50, "p95": self.p95, "waited": self.waited, "goals": {"waited": GOAL}}
 
     def lines(self) -> list[str]:
         """What is printed."""
         return [
             f"A micro-batch {self.micro_batch * 1000:.0f} ms; a query alone {self.idle * 1000:.0f} ms",
             f"{len(self.under_load)} queries under load: p50 {self.p50 * 1000:.0f} ms, p95 {self.p95 * 1000:.0f} ms",
-            f"At p95 a query waits for {self.waited:.2f} micro-batches.",
+            f"At p95 a query waits for {goals.at_most(self.waited, GOAL)} micro-batches.",
         ]
 
 
@@ -63,9 +67,9 @@ def measure(*, count: int, least: int, most: int, asked: int = 40) -> Result:
     answering = serving.Answering()
     try:
         with override_settings(QUERY_CACHE_SECONDS=0):
-            idle = median(_ask(server, number) for number in range(asked))
+            idle = median(_ask(space, number) for number in range(asked))
             with _load(server, passages):
-                under_load = [_ask(server, asked + number) for number in range(asked)]
+                under_load = [_ask(space, asked + number) for number in range(asked)]
     finally:
         answering.stop()
     return Result(micro_batch, idle, under_load)
@@ -79,10 +83,10 @@ def _micro_batch(server: serving.Server, passages: list[str]) -> float:
     return median(after - before for before, after in pairwise(ended))
 
 
-def _ask(server: serving.Server, number: int) -> float:
+def _ask(space: Space, number: int) -> float:
     time.sleep(_PAUSE)
     begun = time.perf_counter()
-    queries.encode_query(f"Where does the text with the number {number} stand?", space_id=server.space_id, timeout=60)
+    queries.encode_query(f"Where does the text with the number {number} stand?", space=space, timeout=60)
     return time.perf_counter() - begun
 
 

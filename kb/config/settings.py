@@ -92,6 +92,7 @@ if EMBEDDING_DTYPE not in devices.DTYPES:
     raise environment.BadSetting(
         f"EMBEDDING_DTYPE is {EMBEDDING_DTYPE!r}; it must be bfloat16 or float32 (in float16 some texts become NaN)."
     )
+EMBEDDING_COMPILE = environment.boolean(env, "EMBEDDING_COMPILE", default=False)
 EMBEDDING_DIMENSIONS = environment.integer(env, "EMBEDDING_DIMENSIONS", 0, least=0, most=4000) or None
 EMBEDDING_TOKENIZER = env.str("EMBEDDING_TOKENIZER", "")
 EMBEDDING_MAX_TOKENS = environment.integer(env, "EMBEDDING_MAX_TOKENS", 512, least=64, most=1_000_000)
@@ -200,6 +201,11 @@ REST_FRAMEWORK = {
         "rest_framework.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["kb.authentication.ScopedAccess"],
+    "DEFAULT_PARSER_CLASSES": [
+        "kb.parsers.JSONParser",
+        "rest_framework.parsers.FormParser",
+        "rest_framework.parsers.MultiPartParser",
+    ],
     "DEFAULT_PAGINATION_CLASS": "kb.pagination.StablePagination",
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

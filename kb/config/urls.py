@@ -12,13 +12,14 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from embeddings.api import EmbeddingsView
 from kb import health
+from kb.parsers import JSONParser
 from kb.throttling import Throttle
 
 # Swagger UI sets style attributes; nothing that people wrote is shown on its page.
 docs = csp_update({"style-src": [UNSAFE_INLINE]})(SpectacularSwaggerSplitView.as_view(url_name="schema"))
 
 # The encoder's package knows nothing of people.
-embeddings = EmbeddingsView.as_view(throttle_classes=[partial(Throttle, "embeddings")])
+embeddings = EmbeddingsView.as_view(throttle_classes=[partial(Throttle, "embeddings")], parser_classes=[JSONParser])
 
 urlpatterns = [
     path("", include("search.urls")),

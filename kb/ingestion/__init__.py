@@ -6,7 +6,7 @@ and a killed worker costs its unit of work and nothing more.
 """
 
 from kb.ingestion.changes import cancel, reindex, reindex_all, remove, remove_collection, retry
-from kb.ingestion.embedding import embed_next, embed_while
+from kb.ingestion.embedding import embed_next, embed_while, put_down
 from kb.ingestion.publishing import publish
 from kb.ingestion.reading import read_next, split
 from kb.ingestion.receiving import Receipt, receive, receive_revision
@@ -18,6 +18,7 @@ __all__ = [
     "embed_next",
     "embed_while",
     "publish",
+    "put_down",
     "read_next",
     "receive",
     "receive_revision",

@@ -41,6 +41,16 @@ def embed_next() -> bool:
     return _embed_claimed(server, work, token)
 
 
+def put_down() -> None:
+    """Give back what all lanes have in hand, because this process ends. The unit that brought the device down is this
+    thread's: it has been tried. The others have not."""
+    for thread, token in list(lanes.in_hand.items()):
+        if thread == threading.get_ident():
+            storing.put_down(token)
+        else:
+            storing.put_back(token, pause=timedelta())
+
+
 def _claim(
     servers: Mapping[uuid.UUID, serving.Server], token: uuid.UUID
 ) -> tuple[serving.Server | None, list[storing.Work]]:

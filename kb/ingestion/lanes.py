@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from threading import Event, Thread
+from threading import Event, Thread, get_ident
 from uuid import UUID
 
 from django.conf import settings
@@ -21,6 +21,9 @@ log = logging.getLogger(__name__)
 
 LANES = 2
 """One on the device, one at the database: the device takes far longer."""
+
+in_hand: dict[int, UUID] = {}
+"""The tokens of the units that are worked on, by thread."""
 
 
 def run(step: Callable[[], bool], *, go_on: Callable[[], bool]) -> None:
@@ -52,9 +55,11 @@ def kept(token: UUID) -> Iterator[None]:
     done = Event()
     keeper = Thread(target=_keep, args=(token, done), name="lease", daemon=True)
     keeper.start()
+    in_hand[get_ident()] = token
     try:
         yield
     finally:
+        del in_hand[get_ident()]
         done.set()
         keeper.join()
 

@@ -217,6 +217,11 @@ class Collection(models.Model):
         return instructions.instruction_for(self.instruction_domain, self.own_instruction)
 
     @property
+    def query_fingerprint(self) -> str:
+        """See Space.query_fingerprint: of the queries it is searched with."""
+        return self.active_space.query_fingerprint(self.instruction)
+
+    @property
     def reading_options(self) -> Options:
         """What the readers are asked for."""
         languages = tuple(language for language in self.ocr_languages.split("+") if language)

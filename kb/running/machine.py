@@ -1,6 +1,8 @@
 """What this machine has to give: cores, memory and shared memory."""
 
 import shutil
+import subprocess
+import sys
 
 import psutil
 
@@ -12,6 +14,13 @@ MIB = 1024 * 1024
 def cores() -> int:
     """The cores this process may use: a container or `taskset` may leave it fewer than the machine has."""
     return devices.cores()
+
+
+def gpus() -> list[str]:
+    """The GPUs an encoder would find here, by the names that CUDA_VISIBLE_DEVICES takes. A process of its own asks: the
+    driver stays loaded in whoever did."""
+    asked = subprocess.run([sys.executable, "-m", "embeddings.devices"], stdout=subprocess.PIPE, text=True, check=False)
+    return asked.stdout.split()
 
 
 def memory() -> int:

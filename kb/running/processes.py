@@ -1,7 +1,7 @@
 """The commands of Concordance's own processes. `manage.py up` and docker-compose.yml run these and no others."""
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from kb.running.program import Program
@@ -42,14 +42,26 @@ def read(*, workers: int) -> Program:
     return _worker("read", options, ONE_THREAD)
 
 
-def embed(*, threads: int) -> Program:
-    """One process without a pool: CUDA does not survive a fork, and the model is loaded once."""
+def embed(*, threads: int, name: str = "embed", gpu: str = "") -> Program:
+    """One process without a pool: CUDA does not survive a fork, and the model is loaded once. It sees this GPU alone,
+    or what there is if none is named."""
     environment = {
         "OMP_NUM_THREADS": str(threads),
         "MKL_NUM_THREADS": str(threads),
         "TOKENIZERS_PARALLELISM": "true" if threads > 1 else "false",
     }
-    return _worker("embed", ["--queues", "embed", "--pool", "solo"], environment)
+    if gpu:
+        environment["CUDA_VISIBLE_DEVICES"] = gpu
+    return _worker(name, ["--queues", "embed", "--pool", "solo"], environment)
+
+
+def embed_on_each(gpus: Sequence[str], *, cores: int) -> list[Program]:
+    """An embed process for each of these GPUs, the cores shared among them; one where there is no choice."""
+    threads = embed_threads(cores)
+    if len(gpus) < 2:
+        return [embed(threads=threads)]
+    share = max(1, threads // len(gpus))
+    return [embed(threads=share, name=f"embed{number}", gpu=gpu) for number, gpu in enumerate(gpus, start=1)]
 
 
 def beat(*, schedule: Path) -> Program:

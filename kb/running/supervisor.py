@@ -43,6 +43,11 @@ class Supervisor:
         self._children[program.name] = _Child(program, journal, process, time.monotonic())
         return process
 
+    @property
+    def names(self) -> list[str]:
+        """Of what it keeps running, in the order in which that was started."""
+        return list(self._children)
+
     def watch(self, process: subprocess.Popen[bytes] | None = None) -> None:
         """Start again what dies: until this other process ends, or for ever."""
         while process is None or process.poll() is None:

@@ -27,7 +27,8 @@ from kb.running.supervisor import Supervisor
 
 _STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Together with the kernel's own work they stay under the 15 seconds in which everything has to be gone.
-_STOPPING = ((("web", "read", "embed", "beat"), 8.0), (("valkey",), 2.0), (("postgres",), 4.0))
+_STOPPING_SECONDS = 8.0
+_SERVERS_STOPPING_SECONDS = {"valkey": 2.0, "postgres": 4.0}
 _LEFTOVER_SECONDS = 5.0
 _ANSWER_SECONDS = 90.0
 # Each has a connection of its own to a Postgres that takes 80.
@@ -88,7 +89,7 @@ def _run(options: argparse.Namespace) -> None:
             _start(options, folder, supervisor)
             supervisor.watch()
         finally:
-            _stop(folder, supervisor)
+            stop(folder, supervisor)
 
 
 def _check_port(host: str, port: int) -> None:
@@ -106,21 +107,26 @@ def _check_port(host: str, port: int) -> None:
 
 
 def _start(options: argparse.Namespace, folder: Folder, supervisor: Supervisor) -> None:
-    os.environ |= _surroundings(options.host, folder)
-    _start_postgres(folder, supervisor)
-    _start_valkey(folder, supervisor)
+    start_servers(folder, supervisor, host=options.host)
     folder.write_environment(_to_share())
     account = _prepare(folder, supervisor)
     if account:  # at once: if anything goes wrong after this, nobody will be told again
         _announce_administrator(account)
     _attempt_step(*processes.COMPILE_TRANSLATIONS, folder=folder, supervisor=supervisor)
-    _run_step(*processes.COLLECT_STATIC, folder=folder, supervisor=supervisor)
+    run_step(*processes.COLLECT_STATIC, folder=folder, supervisor=supervisor)
     for each in _programs(options, folder):
         supervisor.start(each)
     _await_site(options, folder, supervisor)
     _announce_address(options, folder)
     if options.demo:
         _attempt_step(*processes.LOAD_DEMONSTRATION, folder=folder, supervisor=supervisor)
+
+
+def start_servers(folder: Folder, supervisor: Supervisor, *, host: str) -> None:
+    """Those that the environment does not name; it names all of them afterwards."""
+    os.environ |= _surroundings(host, folder)
+    _start_postgres(folder, supervisor)
+    _start_valkey(folder, supervisor)
 
 
 def _surroundings(host: str, folder: Folder) -> Mapping[str, str]:
@@ -177,12 +183,12 @@ def _to_share() -> Mapping[str, str]:
 def _prepare(folder: Folder, supervisor: Supervisor) -> Mapping[str, str] | None:
     """Make or migrate what the processes need. The administrator, when this made one."""
     log.info("preparing the database and the encoder")
-    printed = _run_step(*processes.PREPARE, folder=folder, supervisor=supervisor)
+    printed = run_step(*processes.PREPARE, folder=folder, supervisor=supervisor)
     accounts = [json.loads(line) for line in printed.splitlines() if line.startswith("{")]
     return accounts[0] if accounts else None
 
 
-def _run_step(*arguments: str, folder: Folder, supervisor: Supervisor) -> str:
+def run_step(*arguments: str, folder: Folder, supervisor: Supervisor) -> str:
     """Run a command of manage.py to its end and return what it prints. Raises Refusal when it fails."""
     complaints = folder.logs / f"{arguments[0]}.log"
     with complaints.open("wb") as errors:
@@ -201,9 +207,14 @@ def _programs(options: argparse.Namespace, folder: Folder) -> list[Program]:
     return [
         processes.web(host=options.host, port=options.port),
         processes.read(workers=_read_workers(cores)),
-        processes.embed(threads=processes.embed_threads(cores)),
+        *processes.embed_on_each(_gpus(), cores=cores),
         processes.beat(schedule=folder.run / "beat"),
     ]
+
+
+def _gpus() -> list[str]:
+    """None are needed where a server encodes."""
+    return [] if os.environ.get("EMBEDDING_URL") else machine.gpus()
 
 
 def _read_workers(cores: int) -> int:
@@ -242,14 +253,17 @@ def _announce_address(options: argparse.Namespace, folder: Folder) -> None:
 def _attempt_step(*arguments: str, folder: Folder, supervisor: Supervisor) -> None:
     """Run a command whose failure leaves the product usable."""
     try:
-        _run_step(*arguments, folder=folder, supervisor=supervisor)
+        run_step(*arguments, folder=folder, supervisor=supervisor)
     except Refusal as refusal:
         log.warning("`manage.py %s` failed, and is left out: %s", arguments[0], refusal)
 
 
-def _stop(folder: Folder, supervisor: Supervisor) -> None:
+def stop(folder: Folder, supervisor: Supervisor) -> None:
+    """Stop everything, in order."""
     _ignore_signals()
     folder.environment_file.unlink(missing_ok=True)
-    for names, seconds in _STOPPING:
-        supervisor.stop(names, seconds=seconds)
+    ours = [name for name in supervisor.names if name not in _SERVERS_STOPPING_SECONDS]
+    supervisor.stop(ours, seconds=_STOPPING_SECONDS)
+    for server, seconds in _SERVERS_STOPPING_SECONDS.items():
+        supervisor.stop([server], seconds=seconds)
     leftovers.end(folder.mark, grace=0)

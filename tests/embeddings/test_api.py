@@ -10,7 +10,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from embeddings import api as v1
-from embeddings import offer, probe, prompts, requests, serving
+from embeddings import offer, probe, prompts, requests, serving, spaces
 from embeddings.encoder import EncoderError
 from embeddings.endpoint import Endpoint
 from embeddings.hashing import HashingEncoder, HashingTokenizer
@@ -102,6 +102,32 @@ class TestOpenAIClient:
         space.save()
         assert [one.id for one in client.models.list().data] == [name]
         assert client.embeddings.create(model=model, input="tide").model == name
+
+    def test_every_space_that_is_served_is_a_model(self, client, space, qwen_folder):
+        path = str(qwen_folder)
+        others = [
+            spaces.keep(spaces.of(path, spaces.describe(path, dtype="float32"))),
+            spaces.keep(spaces.of("hashing", spaces.describe("hashing", dimensions=96))),
+        ]
+        spaces.keep(spaces.of("hashing", spaces.describe("hashing", dimensions=80)))  # which nobody serves
+        serving.servers([space, *others])
+        waiting.until(lambda: len(client.models.list().data) == 3, seconds=30)
+        exactly = f"hashing@{others[1].fingerprint[:8]}"
+        assert [one.id for one in client.models.list().data] == ["hashing", "tiny-qwen3", exactly]
+        for name, one in zip(["tiny-qwen3", exactly], others, strict=True):
+            answer = client.embeddings.create(model=name, input=TEXTS)
+            expected = serving.server(one).encoder.encode_prompted(TEXTS, prompt="")
+            np.testing.assert_allclose(numbers(answer), expected, atol=1e-5)
+            assert answer.model == client.models.retrieve(name).id == name
+        assert client.embeddings.create(model=f"hashing@{space.fingerprint[:8]}", input="tide").model == "hashing"
+        with pytest.raises(openai.BadRequestError, match="dimensions: may be 96 at most"):
+            client.embeddings.create(model=exactly, input="tide", dimensions=97)
+        with pytest.raises(openai.NotFoundError, match="There is 'hashing', 'tiny-qwen3', 'hashing@"):
+            client.embeddings.create(model="gpt", input="tide")
+        serving.servers([space])
+        waiting.until(lambda: len(client.models.list().data) == 1, seconds=30)
+        with pytest.raises(openai.NotFoundError):
+            client.embeddings.create(model="tiny-qwen3", input="tide")
 
     def test_its_errors_are_the_client_s(self, client):
         with pytest.raises(openai.NotFoundError, match="There is 'hashing'") as missing:

@@ -36,64 +36,59 @@ def encoder() -> Encoder:
 
 
 @pytest.fixture
-def space_id() -> uuid.UUID:
+def fingerprint() -> str:
     """Of no other test: Redis keeps what it is given."""
-    return uuid.uuid4()
+    return uuid.uuid4().hex
 
 
-def ask(encoder: Encoder, space_id: uuid.UUID, text: str = TEXT, instruction: str = "", timeout: float = 5) -> float:
-    found = cache.remembered(encoder.ask, space_id=space_id, instruction=instruction, text=text, timeout=timeout)
+def ask(encoder: Encoder, fingerprint: str, text: str = TEXT, timeout: float = 5) -> float:
+    found = cache.remembered(encoder.ask, fingerprint=fingerprint, text=text, timeout=timeout)
     assert found.shape == (64,)
     return float(found[0])
 
 
 @pytest.mark.parametrize("cache_url", [False, True], ids=["broker", "own"])
-def test_it_is_asked_once(encoder, space_id, settings, cache_url):
+def test_it_is_asked_once(encoder, fingerprint, settings, cache_url):
     settings.CACHE_URL = settings.REDIS_URL if cache_url else ""
-    assert [ask(encoder, space_id) for _n in range(3)] == [1, 1, 1]
+    assert [ask(encoder, fingerprint) for _n in range(3)] == [1, 1, 1]
 
 
-def test_another_space_instruction_or_text_is_another_query(encoder, space_id):
-    ask(encoder, space_id)
-    others = [
-        ask(encoder, uuid.uuid4()),
-        ask(encoder, space_id, instruction="Find the time"),
-        ask(encoder, space_id, text=f"{TEXT} "),
-    ]
-    assert others == [2, 3, 4]
+def test_another_fingerprint_or_text_is_another_query(encoder, fingerprint):
+    ask(encoder, fingerprint)
+    assert [ask(encoder, uuid.uuid4().hex), ask(encoder, fingerprint, text=f"{TEXT} ")] == [2, 3]
 
 
-def test_it_is_forgotten_in_time(encoder, space_id):
-    ask(encoder, space_id)
+def test_it_is_forgotten_in_time(encoder, fingerprint):
+    ask(encoder, fingerprint)
     client: Any = cache._client()
     keys = client.keys("concordance:query:*")
     assert keys
     assert all(0 < client.ttl(key) <= 3600 for key in keys)
 
 
-def test_nothing_is_kept_for_no_time(encoder, space_id, settings):
+def test_nothing_is_kept_for_no_time(encoder, fingerprint, settings):
     settings.QUERY_CACHE_SECONDS = 0
-    assert [ask(encoder, space_id) for _n in range(2)] == [1, 2]
+    assert [ask(encoder, fingerprint) for _n in range(2)] == [1, 2]
 
 
-def test_what_others_write_in_the_same_place_is_not_mistaken(encoder, space_id, monkeypatch):
+def test_what_others_write_in_the_same_place_is_not_mistaken(encoder, fingerprint, monkeypatch):
     monkeypatch.setattr(cache, "PLACES", 1)
-    assert [ask(encoder, space_id, text) for text in ("one", "two", "one")] == [1, 2, 3]
+    assert [ask(encoder, fingerprint, text) for text in ("one", "two", "one")] == [1, 2, 3]
 
 
-def test_the_brokers_redis_does_not_fill_up(encoder, space_id, monkeypatch):
+def test_the_brokers_redis_does_not_fill_up(encoder, fingerprint, monkeypatch):
     monkeypatch.setattr(cache, "PLACES", 5)
     client: Any = cache._client()
     client.delete(*client.keys("concordance:query:*") or ["none"])
     for number in range(50):
-        ask(encoder, space_id, str(number))
+        ask(encoder, fingerprint, str(number))
     assert 0 < len(client.keys("concordance:query:*")) <= 5
 
 
-def test_of_many_at_once_one_asks(encoder, space_id):
+def test_of_many_at_once_one_asks(encoder, fingerprint):
     encoder.may_answer.clear()
     found: list[float] = []
-    askers = [threading.Thread(target=lambda: found.append(ask(encoder, space_id))) for _n in range(8)]
+    askers = [threading.Thread(target=lambda: found.append(ask(encoder, fingerprint))) for _n in range(8)]
     for asker in askers:
         asker.start()
     while not encoder.asked:
@@ -104,15 +99,15 @@ def test_of_many_at_once_one_asks(encoder, space_id):
     assert (encoder.asked, found) == (1, [1.0] * 8)
 
 
-def test_when_the_one_that_asks_fails_the_next_asks(encoder, space_id):
+def test_when_the_one_that_asks_fails_the_next_asks(encoder, fingerprint):
     encoder.may_answer.clear()
     with pytest.raises(TimeoutError):
-        ask(encoder, space_id, timeout=0.01)
+        ask(encoder, fingerprint, timeout=0.01)
     encoder.may_answer.set()
-    assert ask(encoder, space_id) == 2
+    assert ask(encoder, fingerprint) == 2
 
 
-def test_without_its_redis_the_encoder_is_asked(encoder, space_id, monkeypatch):
+def test_without_its_redis_the_encoder_is_asked(encoder, fingerprint, monkeypatch):
     nobody = redis.Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.5)
     monkeypatch.setattr(cache, "_client", lambda: nobody)
-    assert [ask(encoder, space_id) for _n in range(2)] == [1, 2]
+    assert [ask(encoder, fingerprint) for _n in range(2)] == [1, 2]

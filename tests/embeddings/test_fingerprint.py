@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from embeddings import fingerprint, layout
+from embeddings import fingerprint, instructions, layout, spaces
 from embeddings.encoder import EncoderError
 from tests.embeddings.conftest import QUERY_PROMPT
 
@@ -78,6 +78,17 @@ def test_a_folder_without_a_model_is_refused(copied: Path, missing: str) -> None
     (copied / missing).unlink()
     with pytest.raises(EncoderError, match=f"it has no {missing}"):
         fingerprint.of_folder(copied)
+
+
+@pytest.mark.parametrize(("folder", "takes_instructions"), [("qwen_folder", True), ("bundled_folder", False)])
+def test_queries_have_one_that_follows_their_instruction(folder: str, takes_instructions: bool, request: Any) -> None:
+    path = str(request.getfixturevalue(folder))
+    space, cut = (spaces.of(path, spaces.describe(path, dimensions=size, dtype="float32")) for size in (64, 32))
+    of_domains = [space.query_fingerprint(instructions.instruction_for(domain)) for domain in ("legal", "medical")]
+    found = [space.query_fingerprint(), *of_domains, space.query_fingerprint("Find the tide")]
+    assert len(set(found)) == (4 if takes_instructions else 1)
+    assert space.query_fingerprint("Find the tide") == found[-1]
+    assert cut.query_fingerprint() != space.query_fingerprint() != space.fingerprint
 
 
 def test_the_instruction_replaces_the_task_and_nothing_else(qwen_folder: Path, bundled_folder: Path) -> None:

@@ -48,6 +48,15 @@ def test_the_longest_text_is_what_the_server_says(server, facts, tokens):
     assert describe(server).max_tokens == tokens
 
 
+def test_another_concordance_has_its_configured_model_first(server):
+    models = [{"id": name, "owned_by": "concordance"} for name in ("words", "words@5c20a2eb")]
+    server.pages["/v1/models"] = (200, scripted.models(*models))
+    assert describe(server).name == "words"
+    server.pages["/v1/models"] = (200, scripted.models(models[0], {"id": "others", "owned_by": "somebody"}))
+    with pytest.raises(EncoderError, match="has several models: set EMBEDDING_MODEL to one of words, others"):
+        describe(server)
+
+
 def test_the_fingerprint_is_of_the_weights_and_not_of_the_server(server):
     first = describe(server).fingerprint
 

@@ -42,7 +42,8 @@ def served(encoder: Encoder, *, max_tokens: int = 512) -> Iterator[Space]:
     """A space of its own whose encoder answers requests."""
     space = Space(pk=uuid.uuid4(), dimensions=encoder.dimensions, max_tokens=max_tokens)
     stop = threading.Event()
-    thread = threading.Thread(target=Desk(serving.Server(encoder, space.pk)).serve, args=[stop])
+    held = {space.pk: serving.Server(encoder, space.pk)}
+    thread = threading.Thread(target=Desk(lambda: held).serve, args=[stop])
     thread.start()
     waiting.until(lambda: bool(queries.connect().exists(requests._pulse_key(space.pk))), seconds=30)
     try:
@@ -169,6 +170,25 @@ def test_a_request_is_given_up_after_a_silence(monkeypatch):
     queries.connect().set(requests._pulse_key(space.pk), "1", ex=30)
     with pytest.raises(EncoderAway, match="did not answer"):
         requests.encode(TEXTS, space=space, role="bare")
+
+
+def test_one_desk_answers_for_every_space_that_is_loaded_and_for_no_other():
+    small, large = (Space(pk=uuid.uuid4(), dimensions=size, max_tokens=512) for size in (64, 96))
+    held = {space.pk: serving.Server(HashingEncoder(space.dimensions), space.pk) for space in (small, large)}
+    stop = threading.Event()
+    thread = threading.Thread(target=Desk(lambda: held).serve, args=[stop])
+    thread.start()
+    waiting.until(lambda: requests.served([small.pk, large.pk, uuid.uuid4()]) == {small.pk, large.pk}, seconds=30)
+    for space in (large, small, large):
+        found = requests.encode(TEXTS, space=space, role="bare").embeddings
+        np.testing.assert_array_equal(found, HashingEncoder(space.dimensions).encode_passages(TEXTS))
+    held = {small.pk: held[small.pk]}
+    waiting.until(lambda: requests.served([small.pk, large.pk]) == {small.pk}, seconds=30)
+    with pytest.raises(EncoderAway, match="No process"):
+        requests.encode(TEXTS, space=large, role="bare")
+    stop.set()
+    thread.join()
+    assert requests.served([small.pk, large.pk]) == set()
 
 
 def test_only_so_many_requests_wait():

@@ -64,7 +64,7 @@ class TestServing:
         answering = serving.Answering(lambda: [space, other])
         while not (queries.is_answering(space.pk) and queries.is_answering(other.pk)):
             pass
-        sizes = [queries.encode_query("tide", space_id=one.pk).size for one in (space, other, space)]
+        sizes = [queries.encode_query("tide", space=one).size for one in (space, other, space)]
         answering.stop()
         assert sizes == [64, 128, 64]
         assert not queries.is_answering(other.pk)

@@ -1,5 +1,6 @@
 """Offsets and counts of texts of any length, in any script; and where a model is found."""
 
+import socket
 import subprocess
 import sys
 import time
@@ -150,6 +151,25 @@ def test_a_model_that_cannot_be_had_is_named(tmp_path: Path) -> None:
     offline = {"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path), "PATH": ""}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, env=offline)
     assert done.stdout.startswith("The model nobody/no-such-model is not on this machine and could not be downloaded")
+
+
+def test_what_is_not_here_is_not_asked_for_where_files_are_read(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as hub:
+        program = (
+            "import pathlib\n"
+            "from embeddings import tokens\n"
+            "try: tokens.find('nobody/no-such-model', pathlib.Path())\n"
+            "except tokens.NotDownloaded as error: print(error)\n"
+        )
+        address = f"http://127.0.0.1:{hub.getsockname()[1]}"
+        environment = {"HF_ENDPOINT": address, "HF_HOME": str(tmp_path), "PATH": ""}
+        done = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, check=True, env=environment
+        )
+        assert "run `hf download nobody/no-such-model`, or let HF_HOME name" in done.stdout
+        hub.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody has called
+            hub.accept()
 
 
 def _tokenizer_of(folder: Path) -> ModelTokenizer:

@@ -6,6 +6,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
+from embeddings.models import Space
 from kb import previews
 from kb.models import AccessToken, Chunk, Collection, Document, Membership, Role
 from tests.conftest import client_of
@@ -65,6 +66,20 @@ class TestCollections:
         wanted = {"chunk_overlap": 40, "ocr_languages": "deu", "reads_annotations": True}
         answer = api.patch(f"/api/v1/collections/{collection.pk}/", wanted).json()
         assert {name: answer[name] for name in wanted} == wanted
+
+    def test_another_instruction_is_for_queries_alone(self, api, collection, space):
+        Space.objects.filter(pk=space.pk).update(query_prompt="Instruct: Find\nQuery:")
+        one = f"/api/v1/collections/{collection.pk}/"
+        before = api.get(one).json()
+        after = api.patch(one, {"instruction_domain": "legal"}).json()
+        own = api.patch(one, {"instruction_domain": "custom", "own_instruction": "Find rulings"}).json()
+        assert len({shown["query_fingerprint"] for shown in (before, after, own)}) == 3
+        assert before["space"] == after["space"] == own["space"]
+        assert (
+            api.patch(one, {"instruction_domain": "general"}).json()["query_fingerprint"] == before["query_fingerprint"]
+        )
+        shown = api.get(f"/api/v1/spaces/{space.pk}/").json()
+        assert shown["query_fingerprint"] == Space.objects.get().query_fingerprint()
 
     def test_a_list_has_few_queries(self, api, alice, space, django_assert_max_num_queries):
         for n in range(20):
@@ -203,6 +218,20 @@ class TestDocuments:
         assert titles("?language=en") == ["tides"]
         assert titles("?ordering=title") == ["empty", "tides"]
         assert api.get(base + "?count=1").json()["count"] == 2
+
+    def test_another_instruction_is_for_queries_alone(self, api, collection, space):
+        Space.objects.filter(pk=space.pk).update(query_prompt="Instruct: Find\nQuery:")
+        one = f"/api/v1/collections/{collection.pk}/"
+        before = api.get(one).json()
+        after = api.patch(one, {"instruction_domain": "legal"}).json()
+        own = api.patch(one, {"instruction_domain": "custom", "own_instruction": "Find rulings"}).json()
+        assert len({shown["query_fingerprint"] for shown in (before, after, own)}) == 3
+        assert before["space"] == after["space"] == own["space"]
+        assert (
+            api.patch(one, {"instruction_domain": "general"}).json()["query_fingerprint"] == before["query_fingerprint"]
+        )
+        shown = api.get(f"/api/v1/spaces/{space.pk}/").json()
+        assert shown["query_fingerprint"] == Space.objects.get().query_fingerprint()
 
     def test_a_list_has_few_queries(self, api, collection, django_assert_max_num_queries):
         for n in range(20):

@@ -7,10 +7,10 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 
-from embeddings import queries, spaces
+from embeddings import inference, queries, spaces
 from embeddings.models import Space
 from kb import ingestion
-from kb.benchmarks import shapes, texts
+from kb.benchmarks import goals, texts
 from kb.models import Collection, Embedding, EmbeddingWork, User
 
 
@@ -30,17 +30,41 @@ def test_texts_are_of_all_lengths_and_none_is_there_twice():
 
 
 def test_encode(monkeypatch):
-    tiny = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2, "num_attention_heads": 4}
-    monkeypatch.setitem(shapes.SHAPES, "tiny", tiny | {"num_key_value_heads": 2, "head_dim": 16})
-    figures = json.loads(bench("encode", "--shape", "tiny", "--count", 12, "--rounds", 1, "--json"))
+    compile_layers = inference.Model._compile
+    # Code of its own would take a minute to make.
+    monkeypatch.setattr(inference.Model, "_compile", lambda model, _by, alike: compile_layers(model, "eager", alike))
+    figures = json.loads(bench("encode", "--shape", "tiny", "--compiled", "--count", 12, "--rounds", 1, "--json"))
     assert (figures["model"], figures["texts"]) == ("tiny", 12)
     # Four projections of attention, three of the feed-forward part, and the norms: two a layer, two of its heads, one.
     assert figures["flop"] == 2 * (2 * (2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 128 + 2 * 64 + 2 * 16) + 64)
     assert figures["cosine"] >= 0.9999
     for name in ("seconds", "tokens_a_second", "utilisation"):
-        assert set(figures[name]) == {"ours", "default", "best"}
-    assert figures["times_default"] > 0 < figures["times_best"]
-    assert "times the default" in bench("encode", "--shape", "tiny", "--count", 4, "--rounds", 1)
+        assert set(figures[name]) == {"ours", "compiled", "default", "best"}
+    assert set(figures["ratios"]) == set(figures["query"]) == {"ours", "compiled"}
+    assert all(ratio > 0 for of_one in figures["ratios"].values() for ratio in of_one.values())
+    assert figures["goals"] == {"times_default": 1.3}
+    printed = bench("encode", "--shape", "tiny", "--count", 4, "--rounds", 1)
+    assert "(goal: 1.3 or more) times the default" in printed
+    assert "compiled" not in printed
+
+
+@pytest.mark.parametrize(
+    ("value", "goal", "shown"),
+    [(0.712, None, "0.71"), (0.712, 0.7, "0.71 (goal: 0.7 or more)"), (31, 30, "31.00 (goal: 30 or more)")],
+)
+def test_a_goal_stands_beside_its_figure(value, goal, shown):
+    assert goals.at_least(value, goal) == shown
+    assert goals.at_most(value, goal) == shown.replace("more", "less")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize(("measure", "count"), [("pipeline", ("--rounds", 1)), ("query-under-load", ("--asked", 3))])
+def test_a_shape_has_a_space_for_as_long_as_it_is_measured(measure, count, space, settings, monkeypatch):
+    settings.EMBEDDING_DTYPE = "float32"
+    figures = json.loads(bench(measure, "--shape", "tiny", "--count", 12, *count, "--json"))
+    assert "goals" in figures
+    assert list(Space.objects.all()) == [space]
+    assert spaces.configured().pk == space.pk
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,6 +11,7 @@ from django.db import IntegrityError, transaction
 from django.db.models.functions import Now
 
 from embeddings import serving
+from embeddings.models import Space
 from kb import ingestion, storing
 from kb.ingestion import reading
 from kb.models import (
@@ -118,6 +119,15 @@ def test_an_abandoned_file_is_read_again(upload, work):
     work()
     assert state_of(document) == State.READY
     assert document.newest.attempts == 2
+
+
+def test_a_tokenizer_that_is_not_on_this_machine_is_said(upload, space):
+    Space.objects.filter(pk=space.pk).update(model="nobody/no-such-model")
+    document = upload("tides.md", TIDES)
+    while ingestion.read_next():
+        Revision.objects.update(next_attempt_at=Now() - timedelta(seconds=1))
+    assert state_of(document) == State.FAILED
+    assert "run `hf download nobody/no-such-model`" in document.newest.detail
 
 
 def test_three_abandoned_attempts_are_enough(upload):

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import uuid
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -29,7 +30,7 @@ MANY = "".join(f"# Chapter {n}\n\n" + f"The tide of day {n} turned twice. " * 9 
 
 def forget() -> None:
     """What a process keeps of its settings as long as it runs."""
-    for kept in (spaces.description, spaces.tokenizer, spaces.direct, spaces._endpoint):
+    for kept in (spaces.description, spaces.tokenizer, spaces._probed, spaces._endpoint):
         kept.cache_clear()
     serving.servers([])
 
@@ -151,6 +152,16 @@ def test_another_model_at_the_same_address_writes_nothing(server, upload, work, 
     due_now()
     work()
     assert waiting.newest.state == State.READY
+
+
+def test_a_space_made_while_the_site_runs_is_asked_as_soon_as_it_is_probed(server):
+    space = spaces.keep(spaces.configured())
+    assert spaces.direct(uuid.uuid4()) is spaces.direct(space.pk) is None  # the one is not there, the other not probed
+    with pytest.raises(queries.EncoderAway, match="No process serves"):
+        queries.encode_query("neap", space=space)
+    spaces.ensure()
+    assert spaces.direct(space.pk) is spaces.direct(space.pk) is not None
+    assert queries.encode_query("neap", space=space).shape == (64,)
 
 
 def test_a_server_that_is_away_at_a_later_start_is_waited_for(server, space, caplog):

@@ -68,6 +68,8 @@ def test_it_measures_by_language_pair(questions, collection, alice, space):
     }  # fmt: skip
     assert {pair: measured["queries"] for pair, measured in run.figures["pairs"].items()} == {"en>en": 2, "zh>zh": 1}
     assert run.settings["chunk_target"] == collection.chunk_target
+    assert run.settings["instruction"] == collection.instruction
+    assert run.settings["query_fingerprint"] == collection.query_fingerprint
     assert None not in (run.started_at, run.finished_at)
     assert not runs.measure_next()
 
@@ -208,9 +210,7 @@ class TestComparison:
 
     def test_the_same_queries_in_two_spaces(self, other, collection, alice, space, monkeypatch):
         encode = queries.encode_query
-        monkeypatch.setattr(
-            queries, "encode_query", lambda text, **more: encode(text, **{**more, "space_id": space.pk})
-        )
+        monkeypatch.setattr(queries, "encode_query", lambda text, **more: encode(text, **{**more, "space": space}))
         monkeypatch.setattr(ranking, "LEXICAL_WEIGHT", 0.0)
         found = runs.compare(alice, collection, space.pk, other.pk)
         assert (found.first.space, found.second.space) == (space, other)

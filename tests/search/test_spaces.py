@@ -45,9 +45,9 @@ def asked(monkeypatch) -> list[str]:
     """The instructions that queries were encoded with; the encoder knows words only."""
     seen: list[str] = []
 
-    def encode(text, *, space_id, instruction="", timeout=5.0):
+    def encode(text, *, space, instruction="", timeout=5.0):
         seen.append(instruction)
-        return serving.server(Space.objects.get(pk=space_id)).encoder.encode_queries([text])[0]
+        return serving.server(space).encoder.encode_queries([text])[0]
 
     monkeypatch.setattr(queries, "encode_query", encode)
     return seen

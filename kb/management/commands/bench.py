@@ -2,15 +2,18 @@
 
 import json
 import tempfile
-from collections.abc import Sequence
+from argparse import BooleanOptionalAction
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
+from django.test import override_settings
 
-from embeddings import bundled, devices, spaces
+from embeddings import bundled, devices, serving, spaces
 from embeddings.encoder import EncoderError
 from kb.benchmarks import encode, fidelity, pipeline, registry, shapes, speed, under_load, writing
 from kb.benchmarks.pipeline import Occupied
@@ -43,17 +46,25 @@ class Command(BaseCommand):
         against.add_argument("--missing", action="store_true", help="Print what was not found, too.")
         against.add_argument("--json", action="store_true", help="Print all figures as JSON.")
         self._add_of_encoder(measures)
+        parser.epilog = "With --own-servers a measurement starts a database and a Redis for itself, gone when it ends."
         for measure in registry.MEASURES.values():
             measure.add_arguments(measures.add_parser(measure.name, help=measure.help))
 
     def _add_of_encoder(self, measures: Any) -> None:
         encoding = measures.add_parser("encode", help="Tokens a second beside sentence-transformers.")
-        encoding.add_argument("--shape", choices=sorted(shapes.SHAPES), help="A published shape with random weights.")
+        encoding.add_argument(
+            "--compiled",
+            action=BooleanOptionalAction,
+            default=devices.default_device() == "cuda",
+            help="Ours with its layers compiled, too (default: on a GPU).",
+        )
         whole = measures.add_parser("pipeline", help="From chunks to embeddings, beside the bare encoder.")
         write = measures.add_parser("write", help="Rows a second, beside bare COPY and bulk_create.")
         write.add_argument("--dimensions", type=int, default=writing.DIMENSIONS)
         load = measures.add_parser("query-under-load", help="How long a query waits while passages are encoded.")
         load.add_argument("--asked", type=int, default=40, help="Queries (default: 40).")
+        for parser in (encoding, whole, load):
+            parser.add_argument("--shape", choices=sorted(shapes.SHAPES), help="A published shape with random weights.")
         for parser in (encoding, whole, write, load):
             parser.add_argument("--count", type=int, help="Texts or rows; by default as the device is fast.")
             parser.add_argument("--rounds", type=int, default=3, help="How often each does it (default: 3).")
@@ -112,16 +123,18 @@ class Command(BaseCommand):
 
 
 def _encode(options: dict[str, Any]) -> _Result:
-    if not options["shape"]:
-        return encode.measure(spaces.folder(settings.EMBEDDING_MODEL), count=options["count"], runs=options["rounds"])
-    own = bundled.build(settings.DATA_DIR / "models" / "multilingual-e5-small")
-    with tempfile.TemporaryDirectory() as folder:
-        built = shapes.build(options["shape"], Path(folder), bundled=own)
-        return encode.measure(built, count=options["count"], runs=options["rounds"])
+    with _shaped(options["shape"]):
+        return encode.measure(
+            spaces.folder(settings.EMBEDDING_MODEL),
+            count=options["count"],
+            runs=options["rounds"],
+            compiler="inductor" if options["compiled"] else "",
+        )
 
 
 def _pipeline(options: dict[str, Any]) -> _Result:
-    return pipeline.measure(count=_count(options), **_lengths(), runs=options["rounds"])
+    with _shaped(options["shape"]), _in_its_space(options["shape"]):
+        return pipeline.measure(count=_count(options), **_lengths(), runs=options["rounds"])
 
 
 def _write(options: dict[str, Any]) -> _Result:
@@ -129,7 +142,45 @@ def _write(options: dict[str, Any]) -> _Result:
 
 
 def _under_load(options: dict[str, Any]) -> _Result:
-    return under_load.measure(count=_count(options), **_lengths(), asked=options["asked"])
+    with _shaped(options["shape"]), _in_its_space(options["shape"]):
+        return under_load.measure(count=_count(options), **_lengths(), asked=options["asked"])
+
+
+@contextmanager
+def _shaped(shape: str | None) -> Iterator[None]:
+    """Where a shape is named, the settings ask for a model of it that is gone afterwards."""
+    if shape is None:
+        yield
+        return
+    own = bundled.build(settings.DATA_DIR / "models" / bundled.NAME)
+    with tempfile.TemporaryDirectory() as folder:
+        built = shapes.build(shape, Path(folder), bundled=own)
+        # The rest of the settings is of another model.
+        bare = {"EMBEDDING_URL": "", "EMBEDDING_DIMENSIONS": None, "EMBEDDING_TOKENIZER": ""}
+        with override_settings(EMBEDDING_MODEL=str(built), **bare):
+            yield
+
+
+@contextmanager
+def _in_its_space(shape: str | None) -> Iterator[None]:
+    """With the space of that model, which goes with it."""
+    if shape is None:
+        yield
+        return
+    _forget()
+    space = spaces.ensure()
+    try:
+        yield
+    finally:
+        serving.servers([])
+        space.delete()
+        _forget()
+
+
+def _forget() -> None:
+    """What is kept of the settings' own model."""
+    spaces.description.cache_clear()
+    spaces.tokenizer.cache_clear()
 
 
 _MEASURES = {"encode": _encode, "pipeline": _pipeline, "write": _write, "query-under-load": _under_load}

@@ -1,0 +1,80 @@
+"""Ends this process when its device hangs or is of no use to it any more: its supervisor starts another.
+
+After some errors every call to a GPU fails for as long as the process lives, so that it would give back for ever
+whatever it took up. CUDA says of them that the process must be terminated:
+https://docs.nvidia.com/cuda/cuda-runtime-api/group__CUDART__TYPES.html
+"""
+
+import faulthandler
+import logging
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from embeddings.encoder import EncoderBroken
+
+log = logging.getLogger(__name__)
+
+HANG_SECONDS = 900
+"""A run that takes longer hangs: the process writes down where and ends. On a slow CPU 32,768 tokens of a large model
+take some minutes."""
+
+_LASTING = ("CUDA error:", "device-side assert", "illegal memory access", "unspecified launch failure")
+
+_farewell: Callable[[], None] | None = None
+
+
+def arm(farewell: Callable[[], None]) -> None:
+    """From now on a broken device ends this process, after `farewell`. Others hear of it by EncoderBroken alone."""
+    global _farewell
+    _farewell = farewell
+
+
+@contextmanager
+def ending() -> Iterator[None]:
+    """Ends the process where what is done here finds the device broken."""
+    try:
+        yield
+    except EncoderBroken as error:
+        if _farewell is not None:
+            _end(error, _farewell)
+        raise
+
+
+@contextmanager
+def watching() -> Iterator[None]:
+    """Around each run of the device, one at a time. Ends the process when it takes too long: by a timer below Python,
+    since a device that hangs may hold the interpreter's lock. Raises EncoderBroken."""
+    faulthandler.dump_traceback_later(HANG_SECONDS, exit=True, file=sys.__stderr__ or sys.stderr)
+    try:
+        with naming():
+            yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+
+
+@contextmanager
+def naming() -> Iterator[None]:
+    """Raises EncoderBroken for what says that the device is."""
+    try:
+        yield
+    except RuntimeError as error:
+        if _is_lasting(error):
+            raise EncoderBroken(str(error).partition("\n")[0]) from error
+        raise
+
+
+def _is_lasting(error: RuntimeError) -> bool:
+    said = str(error)
+    return any(part in said for part in _LASTING) and "out of memory" not in said
+
+
+def _end(error: EncoderBroken, farewell: Callable[[], None]) -> None:
+    """At once: other threads may be waiting for the device, and the driver's own way out may hang."""
+    log.critical("The device is of no use to this process any more, which ends; another is to be started. (%s)", error)
+    try:
+        farewell()
+    except Exception:
+        log.exception("What was in hand is free again when its lease runs out.")
+    os._exit(os.EX_SOFTWARE)
