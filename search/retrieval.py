@@ -22,6 +22,7 @@ from embeddings.encoder import Embeddings
 from embeddings.models import Space, Storage
 from kb import language, spaces
 from kb.models import Chunk, Embedding, LanguageMean, User
+from kb.models.collection import Balance
 from search import citations, lexical, ranking, scope, shape, syntax
 from search.hits import Answer, Mode, Query
 from search.ranking import Candidate
@@ -142,7 +143,7 @@ def _encode(query: Query, example: Chunk | None, inside: scope.Inside) -> tuple[
         return [], ""
     encoded: list[_Encoded] = []
     degraded = ""
-    balanced = {} if query.balance_languages is False else _means(inside)
+    balanced = _means(query, inside)
     for (space, instruction), collections in inside.alike.items():
         try:
             embedding, languages = _embedding(query, example, space, instruction)
@@ -173,15 +174,23 @@ def _embedding(
     return queries.encode_query(example.text, space_id=space.pk, instruction=instruction), spoken
 
 
-def _means(inside: scope.Inside) -> dict[tuple[UUID, ...], centring.Means | None]:
+def _means(query: Query, inside: scope.Inside) -> dict[tuple[UUID, ...], centring.Means | None]:
     """The means per language, by the collections that ask for the same: of those in scope and of no other, so that
-    nothing hidden moves an answer. Empty where none of them has two languages. Where one has, all are centred: a raw
-    score stands far above a centred one, whatever the passage says."""
+    nothing hidden moves an answer. Empty where languages are not balanced: where they are, all collections are centred,
+    as a raw score stands far above a centred one, whatever the passage says."""
+    if query.balance_languages is False:
+        return {}
     found = {}
+    spoken: dict[tuple[UUID, ...], set[str]] = {}
     for (space, _instruction), ids in inside.alike.items():
-        counted = LanguageMean.objects.filter(collection__in=ids, space=space)
-        found[ids] = _means_of(tuple(counted.order_by("pk").values_list("pk", "updated_at")))
-    return found if any(one and len(one.of_language) > 1 for one in found.values()) else {}
+        rows = LanguageMean.objects.filter(collection__in=ids, space=space).order_by("pk")
+        counted = list(rows.values_list("pk", "updated_at", "collection", "language"))
+        found[ids] = _means_of(tuple((pk, at) for pk, at, _collection, _language in counted))
+        spoken[ids] = {
+            language for _pk, _at, collection, language in counted if inside.balance[collection] != Balance.OFF
+        }
+    wanted = query.balance_languages or Balance.ON in inside.balance.values()
+    return found if wanted or any(len(languages) > 1 for languages in spoken.values()) else {}
 
 
 @lru_cache(maxsize=64)
