@@ -2,9 +2,10 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from functools import cache
+from functools import cache, lru_cache
+from types import MappingProxyType
 
 import py3langid
 import regex
@@ -126,7 +127,8 @@ def identify(text: str) -> str:
     return _OF_SCRIPT.get(script) or _by_words(" ".join(runs[script]), _SHARED.get(script, LATIN))
 
 
-def chances(text: str) -> dict[str, float]:
+@lru_cache(maxsize=64)  # one query is asked for by its embedding, its stems and its stop words
+def chances(text: str) -> Mapping[str, float]:
     """The languages a text of few words may be in with their chances, which add up to 1; the less likely ones are left
     out. Few words of a script with many languages are often several languages at once, and a text in two scripts may
     be in a language of each. Codes are in none."""
@@ -137,7 +139,7 @@ def chances(text: str) -> dict[str, float]:
     for script, count in told.items():
         for language, chance in _chances_of(script, runs, kana / count).items():
             found[language] = found.get(language, 0.0) + chance * count / sum(told.values())
-    return found or {UNKNOWN: 1.0}
+    return MappingProxyType(found or {UNKNOWN: 1.0})
 
 
 def _runs(text: str) -> dict[str, list[str]]:

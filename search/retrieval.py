@@ -182,7 +182,7 @@ def _seen(query: Query, encoded: Sequence[_Encoded]) -> tuple[Seen, ...]:
 
 def _embedding(
     query: Query, example: Chunk | None, space: Space, instruction: str
-) -> tuple[Embeddings, dict[str, float]]:
+) -> tuple[Embeddings, Mapping[str, float]]:
     """The embedding of the query or of the passage that stands for it, and the languages it may be in."""
     if example is None:
         wanted = syntax.parse(query.text).wanted
