@@ -10,6 +10,7 @@ docs/decisions.md has the figures.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,8 @@ PRIOR = 2.0
 """So many passages at the mean of all languages are added to each language's own: a language of which little is known
 is centred by what is known of all, and a single passage is not subtracted from itself."""
 
+_NOTHING: Mapping[str, Mean] = MappingProxyType({})
+
 
 @dataclass(frozen=True)
 class Means:
@@ -36,15 +39,19 @@ class Means:
     overall: Mean
     of_language: Mapping[str, Mean]
 
-    def of(self, languages: Mapping[str, float]) -> Mean:
-        """What to subtract from the embedding of a text that is in one of these languages, by their chances. Of a
-        language that the scope has not, the mean of all."""
-        parts = [(chance, self.of_language[one]) for one, chance in languages.items() if one in self.of_language]
+    def of(self, languages: Mapping[str, float], seen: Mapping[str, Mean] = _NOTHING) -> Mean:
+        """What to subtract from the embedding of a query that is in one of these languages, by their chances: of the
+        mean of queries seen in the language, else of its passages. Of a language of which neither is known, the mean
+        of all."""
+        known = {**self.of_language, **{language: SHARE * mean for language, mean in seen.items()}}
+        parts = [(chance, known[one]) for one, chance in languages.items() if one in known]
         return _weighted(parts) if parts else self.overall
 
-    def centre(self, embedding: Embeddings, languages: Mapping[str, float]) -> Embeddings:
-        """An embedding (float32 [dimensions]) less the mean of its languages, of unit length again."""
-        moved = embedding - self.of(languages)
+    def centre(
+        self, embedding: Embeddings, languages: Mapping[str, float], seen: Mapping[str, Mean] = _NOTHING
+    ) -> Embeddings:
+        """The embedding of a query (float32 [dimensions]) less the mean of its languages, of unit length again."""
+        moved = embedding - self.of(languages, seen)
         return np.asarray(moved / max(float(np.linalg.norm(moved)), 1e-6), dtype=np.float32)
 
 

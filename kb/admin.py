@@ -64,7 +64,7 @@ class MembershipInline(admin.TabularInline[Membership, Collection]):
 @admin.register(Collection)
 class CollectionAdmin(admin.ModelAdmin[Collection]):
     list_display = ("name", "owner", "documents_column", "instruction_domain", "active_space", "created_at")
-    list_filter = ("instruction_domain", "active_space")
+    list_filter = ("instruction_domain", "balance_languages", "active_space")
     list_select_related = ("owner", "active_space")
     search_fields = ("name", "slug", "description", "owner__username")
     date_hierarchy = "created_at"

@@ -12,7 +12,7 @@ from kb.models import Collection, Document, Domain, Membership, Role, User
 from kb.models.collection import LARGEST, SMALLEST
 from kb.reading import text
 
-_ABOUT = ("name", "description", "instruction_domain", "own_instruction")
+_ABOUT = ("name", "description", "instruction_domain", "own_instruction", "balance_languages")
 _READING = ("chunk_target", "chunk_maximum", "chunk_overlap", "ocr_languages", "reads_annotations")
 _DESCRIPTION = forms.Textarea({"rows": 3})
 _DOMAIN_HELP = _("What the documents are about; it helps to find the right passages.")

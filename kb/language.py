@@ -2,10 +2,10 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from functools import cache
-from itertools import islice
+from functools import cache, lru_cache
+from types import MappingProxyType
 
 import py3langid
 import regex
@@ -76,6 +76,23 @@ _UNCERTAIN = 4
 _UNLIKELY = 0.1
 """What a language is at least beside the likeliest."""
 
+# What most people write in, of the languages that share a script.
+# fmt: off
+_WIDE = frozenset((
+    "en", "es", "pt", "fr", "de", "it", "nl", "pl", "tr", "ro", "sv", "cs", "hu", "id", "vi", "da", "fi", "no",
+    "ru", "uk", "ar", "fa", "hi",
+))
+# fmt: on
+_CAUTION, _WIDE_ADVANTAGE = 1.5, 2.0
+"""Of few words the identifier is surer than it is right; and it knows nothing of how rare a language is. So its
+likelihoods are drawn together, and those of widely written languages raised (measured: docs/decisions.md)."""
+
+_A_PART = 0.4
+"""The share of the words of a text that a script has at least for its languages to count: fewer are names."""
+
+_LATIN_TOKEN = regex.compile(r"[\p{Latin}\p{Nd}/._-]++")
+_DIGIT = regex.compile(r"\p{Nd}")
+
 _LETTERS_LEAST = 0.3
 _KANA_SHARE = 0.1
 """Japanese has this much kana among its letters at least; Chinese that quotes some has less."""
@@ -97,14 +114,10 @@ def identify(text: str) -> str:
 
     In a mixed text the language of most words wins, so that names of products do not make a Chinese sentence English.
     """
-    runs: dict[str, list[str]] = {}
-    for run in _RUNS.finditer(text[:_SAMPLE]):
-        runs.setdefault(run.lastgroup or "", []).append(run.group())
+    runs = _runs(text)
     if not runs:
         return UNKNOWN
-    words = {script: _words(script, found) for script, found in runs.items()}
-    kana = words.pop("Hiragana", 0) + words.pop("Katakana", 0)
-    words["Han"] = words.get("Han", 0) + kana
+    words, kana = _words_of(runs)
     script = max(words, key=lambda name: words[name])
     if script == "Han":
         is_japanese = kana >= _KANA_SHARE * words["Han"] if kana else _is_japanese("".join(runs["Han"]))
@@ -114,17 +127,61 @@ def identify(text: str) -> str:
     return _OF_SCRIPT.get(script) or _by_words(" ".join(runs[script]), _SHARED.get(script, LATIN))
 
 
-def chances(text: str) -> dict[str, float]:
-    """The languages a text may be in with their chances, which add up to 1; the less likely ones are left out. Few
-    words of a script with many languages are often several languages at once."""
-    best = identify(text)
-    choices = LATIN if best in LATIN else next((shared for shared in _SHARED.values() if best in shared), frozenset())
-    ranked = list(islice(_ranked(text, choices), _UNCERTAIN)) if choices else []
-    if not ranked:
-        return {best: 1.0}
-    likelihoods = {language: math.exp(score - ranked[0][1]) for language, score in ranked}
-    likely = {language: one for language, one in likelihoods.items() if one >= _UNLIKELY}
-    return {language: one / sum(likely.values()) for language, one in likely.items()}
+@lru_cache(maxsize=64)  # one query is asked for by its embedding, its stems and its stop words
+def chances(text: str) -> Mapping[str, float]:
+    """The languages a text of few words may be in with their chances, which add up to 1; the less likely ones are left
+    out. Few words of a script with many languages are often several languages at once, and a text in two scripts may
+    be in a language of each. Codes are in none."""
+    runs = _runs(_LATIN_TOKEN.sub(lambda token: " " if _DIGIT.search(token[0]) else token[0], text[:_SAMPLE]))
+    words, kana = _words_of(runs)
+    told = {script: count for script, count in words.items() if count >= _A_PART * sum(words.values())}
+    found: dict[str, float] = {}
+    for script, count in told.items():
+        for language, chance in _chances_of(script, runs, kana / count).items():
+            found[language] = found.get(language, 0.0) + chance * count / sum(told.values())
+    return MappingProxyType(found or {UNKNOWN: 1.0})
+
+
+def _runs(text: str) -> dict[str, list[str]]:
+    """The runs of letters of each script, as far as the text is looked at."""
+    runs: dict[str, list[str]] = {}
+    for run in _RUNS.finditer(text[:_SAMPLE]):
+        runs.setdefault(run.lastgroup or "", []).append(run.group())
+    return runs
+
+
+def _words_of(runs: dict[str, list[str]]) -> tuple[dict[str, float], float]:
+    """How many words there are of each script, kana counted as Han; and how many are kana."""
+    words = {script: _words(script, found) for script, found in runs.items()}
+    kana = words.pop("Hiragana", 0) + words.pop("Katakana", 0)
+    if kana:
+        words["Han"] = words.get("Han", 0) + kana
+    return words, kana
+
+
+def _chances_of(script: str, runs: dict[str, list[str]], kana: float) -> dict[str, float]:
+    """The languages that the words of this script may be in. `kana` is their share of them."""
+    if script in _OF_SCRIPT:
+        return {_OF_SCRIPT[script]: 1.0}
+    if script == "Han":
+        return {"ja" if kana >= _KANA_SHARE else "zh": 1.0} if kana else _of_characters("".join(runs["Han"]))
+    scores = [
+        (score / _CAUTION + (_WIDE_ADVANTAGE if language in _WIDE else 0.0), language)
+        for language, score in _ranked(" ".join(runs[script]), _SHARED.get(script, LATIN))
+    ]
+    likely = sorted(scores, reverse=True)[:_UNCERTAIN]
+    weights = {language: math.exp(score - likely[0][0]) for score, language in likely}
+    weights = {language: weight for language, weight in weights.items() if weight >= _UNLIKELY}
+    return {language: weight / sum(weights.values()) for language, weight in weights.items()} or {UNKNOWN: 1.0}
+
+
+def _of_characters(characters: str) -> dict[str, float]:
+    """Chinese, Japanese, or both where the standards of both countries have all of these characters."""
+    have_all = frozenset.intersection(*map(_written_in, characters))
+    if "shift_jis" in have_all and len(have_all) > 1:
+        return {"zh": 0.5, "ja": 0.5}
+    is_japanese = have_all == {"shift_jis"} or _is_japanese(characters)
+    return {"ja" if is_japanese else "zh": 1.0}
 
 
 def _is_figures(text: str, runs: list[str]) -> bool:

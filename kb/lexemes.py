@@ -3,7 +3,8 @@
 Scripts that put spaces between words give words; Chinese, Japanese, Korean, Thai, Lao, Khmer and Burmese give
 overlapping pairs of characters, so that any word of two characters or more is found wherever it stands, and the last
 character by itself, so that each is the beginning of a lexeme and words of one character are found too. Codes and part
-numbers (KB-2041/7) are kept whole beside their parts. The same function serves passages and queries, so the two agree.
+numbers (KB-2041/7) are kept whole beside their parts. Where a language has stems, those of its words stand beside them.
+The same functions serve passages and queries, so the two agree.
 """
 
 import unicodedata
@@ -12,6 +13,8 @@ from itertools import chain, pairwise
 from operator import add
 
 import regex
+
+from kb import stems
 
 LEXEME_LIMIT = 60
 """Characters of one lexeme: longer ones (hashes, base64) are cut. Postgres allows 2,046 bytes."""
@@ -58,6 +61,14 @@ def query_lexemes(query: str, *, limit: int = 32) -> list[str]:
     return list(dict.fromkeys(lexeme for _position, lexeme in _positioned(query)))[:limit]
 
 
+def stemmed(text: str, language: str) -> dict[str, str]:
+    """The stem of each word of a text in this language, by the word's lexeme."""
+    runs = [run for unspaced, run in _TOKEN.findall(stems.fold(text)) if not unspaced]
+    words = dict.fromkeys(part for run in runs for part in ((run,) if run.isalnum() else _PART.findall(run)))
+    found = stems.of(words, language)
+    return {normalize(word)[:LEXEME_LIMIT]: normalize(stem)[:LEXEME_LIMIT] for word, stem in found.items()}
+
+
 def tsquery(lexeme: str) -> str:
     """What finds a lexeme of a query: one character of an unspaced script also where others follow."""
     return f"{quote(lexeme)}:*" if len(lexeme) == 1 and _ONE_UNSPACED.match(lexeme) else quote(lexeme)
@@ -75,18 +86,21 @@ def phrase(text: str) -> str:
     return " ".join(f"{step} {tsquery(lexeme)}" for step, (_, lexeme) in zip(["", *steps], found, strict=False)).strip()
 
 
-def tsvector(text: str) -> str:
-    """The lexemes of a text with their positions, as Postgres writes a tsvector. It has none with a character that
-    would have to be quoted; positions beyond what a tsvector can hold Postgres brings within its limits itself."""
+def tsvector(text: str, language: str) -> str:
+    """The lexemes of a text with their positions and the stems of its words without, as Postgres writes a tsvector. It
+    has none with a character that would have to be quoted; positions beyond what a tsvector can hold Postgres brings
+    within its limits itself."""
     positions: dict[str, str] = {}
     for position, lexeme in enumerate(lexemes(text), start=1):
         before = positions.get(lexeme)
         positions[lexeme] = f"{before},{position}" if before else f"'{lexeme}':{position}"
-    return " ".join(positions.values())
+    return " ".join([*positions.values(), *(f"'{stem}'" for stem in set(stemmed(text, language).values()))])
 
 
-def spans(text: str, wanted: set[str]) -> list[tuple[int, int]]:
-    """The character ranges of `text` in which one of the wanted lexemes stands, joined where they touch."""
+def spans(text: str, wanted: set[str], language: str) -> list[tuple[int, int]]:
+    """The character ranges of `text`, which is in this language, in which one of the wanted lexemes stands, or a word
+    with a wanted stem, joined where they touch."""
+    wanted = wanted | {word for word, stem in stemmed(text, language).items() if stem in wanted}
     found: list[tuple[int, int]] = []
     for start, end in _matches(text, wanted):
         if found and start <= found[-1][1]:

@@ -87,9 +87,9 @@ class CollectionSerializer(Strict, serializers.ModelSerializer):  # type: ignore
     class Meta:
         model = Collection
         fields = [
-            "id", "slug", "name", "description", "instruction_domain", "own_instruction", "chunk_target",
-            "chunk_maximum", "chunk_overlap", "ocr_languages", "reads_annotations", "owner", "documents", "space",
-            "query_fingerprint", "created_at", "updated_at",
+            "id", "slug", "name", "description", "instruction_domain", "own_instruction", "balance_languages",
+            "chunk_target", "chunk_maximum", "chunk_overlap", "ocr_languages", "reads_annotations", "owner",
+            "documents", "space", "query_fingerprint", "created_at", "updated_at",
         ]  # fmt: skip
         read_only_fields = ["id", "slug", "created_at", "updated_at"]
 

@@ -19,7 +19,7 @@ from django.conf import settings
 from django.db import connection
 
 from embeddings.encoder import Embeddings
-from kb import lexemes
+from kb import lexemes, stems
 from kb.chunking import Passage
 from kb.context import encoded_text
 from kb.models import Chunk, EmbeddingWork, ReadingPart, Revision, RevisionText
@@ -126,9 +126,33 @@ def _chunk_row(revision: Revision, ordinal: int, passage: Passage) -> tuple[Any,
         passage.language,
         passage.tokens,
         passage.content_hash,
-        lexemes.tsvector(encoded_text(passage.context, passage.text)),
+        lexemes.tsvector(encoded_text(passage.context, passage.text), passage.language),
     )
 
+
+def without_stems() -> int:
+    """How many chunks there are whose words were noted before there were stems."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT count(*) {_WITHOUT_STEMS}", [list(stems.LANGUAGES)])
+        [(count,)] = cursor.fetchall()
+    return int(count)
+
+
+def add_stems() -> None:
+    """Note the words of these chunks again, with their stems."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT c.id, c.context, c.text, c.language {_WITHOUT_STEMS}", [list(stems.LANGUAGES)])
+        while some := cursor.fetchmany(1_000):
+            noted = [
+                (lexemes.tsvector(encoded_text(context, text), language), pk) for pk, context, text, language in some
+            ]
+            with connection.cursor() as writing:
+                writing.executemany("UPDATE kb_chunk SET lexemes = %s::tsvector WHERE id = %s", noted)
+
+
+# Four letters in a row have a stem; a text of figures and codes may have none.
+_WITHOUT_STEMS = f"""FROM kb_chunk c WHERE c.language = ANY(%s) AND NOT c.lexemes @@ $$'{stems.MARK}':*$$::tsquery
+  AND c.text ~ '[[:alpha:]]{{4}}'"""
 
 _COPY_CHUNKS = """COPY kb_chunk (id, revision_id, ordinal, start, "end", text, heading_path, context, kind, anchor,
   language, tokens, content_hash, lexemes) FROM STDIN"""

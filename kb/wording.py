@@ -148,6 +148,12 @@ def place(anchor: dict[str, Any]) -> str:
     return ""
 
 
+def in_sheet(name: str, rows: Sequence[int] | None) -> str:
+    """Where a passage stands in a sheet that has a name: `sheet Budget, rows 2–9`."""
+    sheet = gettext("sheet %(name)s") % {"name": name}
+    return f"{sheet}, {_span('rows', rows)}" if rows else sheet
+
+
 def _span(unit: str, span: Sequence[int]) -> str:
     first, last = span[0], span[-1]
     names = {
@@ -155,6 +161,7 @@ def _span(unit: str, span: Sequence[int]) -> str:
         "lines": ngettext("line %(at)s", "lines %(at)s", 1 + last - first),
         "paragraphs": ngettext("paragraph %(at)s", "paragraphs %(at)s", 1 + last - first),
         "slides": ngettext("slide %(at)s", "slides %(at)s", 1 + last - first),
+        "rows": ngettext("row %(at)s", "rows %(at)s", 1 + last - first),
         "sheets": ngettext("sheet %(at)s", "sheets %(at)s", 1 + last - first),
         "chapters": ngettext("chapter %(at)s", "chapters %(at)s", 1 + last - first),
     }

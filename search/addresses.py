@@ -47,9 +47,14 @@ class Address:
         """The pairs as they stand in an address, without the page: what is kept of a search."""
         return urlencode(self.pairs)
 
-    def __str__(self) -> str:
+    @property
+    def asked_on_page(self) -> str:
+        """The pairs as they stand in an address, with the page."""
         page = [("page", self.page)] if self.page > 1 else []
-        asked = urlencode([*self.pairs, *page])
+        return urlencode([*self.pairs, *page])
+
+    def __str__(self) -> str:
+        asked = self.asked_on_page
         return f"{reverse('search')}?{asked}" if asked else reverse("search")
 
     @property

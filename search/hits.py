@@ -6,6 +6,8 @@ from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID
 
+from embeddings.encoder import Embeddings
+
 Mode = Literal["hybrid", "semantic", "lexical"]
 MODES: tuple[Mode, ...] = ("hybrid", "semantic", "lexical")
 
@@ -122,9 +124,19 @@ class Hit:
 
 
 @dataclass(frozen=True)
+class Seen:
+    """A query as it was encoded (float32 [dimensions]), in the one language it is surely in."""
+
+    space_id: UUID
+    instruction: str
+    language: str
+    embedding: Embeddings
+
+
+@dataclass(frozen=True)
 class Answer:
     """The hits of a query. `degraded` says, when not empty, why this is less than what was asked for; `nothing_good`
-    that no passage is likely to answer; `next` where the next page begins."""
+    that no passage is likely to answer; `next` where the next page begins; `seen` is for means of queries."""
 
     query: Query
     hits: list[Hit]
@@ -133,5 +145,6 @@ class Answer:
     has_more: bool
     nothing_good: bool = False
     next: Cursor | None = None
+    seen: tuple[Seen, ...] = ()
     timings_ms: dict[str, float] = field(default_factory=dict)
     took_ms: float = 0.0

@@ -7,14 +7,14 @@ covers much and meaning decides.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
 from django.db.models import Sum
 
-from kb import lexemes
+from kb import language, lexemes
 from kb.models import CommonLexeme
 from kb.models.lexeme import COMMON
 from search import scope, stopwords, syntax
@@ -27,13 +27,18 @@ DRIVERS = 500
 """Above, passages are found by the rarest words of the query, as many as together stand in so many passages: whoever
 has only common ones covers little and would not come near the top."""
 
+STEM = 0.8
+"""What another form of a word is worth beside the word itself (measured: docs/decisions.md)."""
+
 _TELLING = 0.4
 """What a word weighs at least, beside the heaviest, to be highlighted."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """A word or phrase of the query. `passages` is the number it stands in, `tsquery` what finds it."""
+    """What a word or phrase of the query is looked for by: `tsquery`; `passages` is the number it stands in. Where a
+    word has other forms there are two: one for the word in any form, and one for itself, with what is left of its
+    weight."""
 
     lexemes: tuple[str, ...]
     tsquery: str
@@ -65,13 +70,10 @@ class Asked:
 def ask(where: scope.Scope, inside: scope.Inside, query: Query, rows: int) -> Asked:
     """Weigh the words of a query in a scope of so many rows."""
     wanted = _wanted(query.text)
-    common = {} if rows <= FEW_ROWS else _common(inside, [tsquery for _names, tsquery in wanted])
-    counts = _counts(where, [tsquery for _names, tsquery in wanted if tsquery not in common], rows)
-    terms = []
-    for names, tsquery in wanted:
-        passages = {**counts, **common}[tsquery]
-        weight = math.log(1 + (max(rows - passages, 0) + 0.5) / (passages + 0.5))
-        terms.append(Term(names, tsquery, weight, passages))
+    tsqueries = list(dict.fromkeys(tsquery for one in wanted for tsquery in (one.in_any_form, one.itself)))
+    common = {} if rows <= FEW_ROWS else _common(inside, tsqueries)
+    counts = _counts(where, [tsquery for tsquery in tsqueries if tsquery not in common], rows)
+    terms = [term for one in wanted for term in _terms(one, {**counts, **common}, rows)]
     return Asked(tuple(term for term in terms if term.passages), sum(term.weight for term in terms))
 
 
@@ -106,18 +108,52 @@ def cover(where: scope.Scope, asked: Asked, chunk_ids: Sequence[UUID], *, nearne
     return {chunk_id: _words(asked, has, heaviest, near) for chunk_id, has, near in scope.rows(statement, params)}
 
 
-def _wanted(query: str) -> list[tuple[tuple[str, ...], str]]:
-    """The lexemes and the tsquery of each word asked for, and of each phrase."""
+@dataclass(frozen=True)
+class _Wanted:
+    """A word or phrase asked for: its lexemes, and the tsqueries that find it in any of its forms and by itself."""
+
+    names: tuple[str, ...]
+    in_any_form: str
+    itself: str
+
+
+def _wanted(query: str) -> list[_Wanted]:
+    """The words asked for, and the phrases. A word's other forms are those it has in the languages that the query may
+    be in; a phrase has none."""
     parsed = syntax.parse(query)
-    words = [((one,), lexemes.tsquery(one)) for one in stopwords.without(parsed.wanted)]
+    forms = [lexemes.stemmed(parsed.wanted, one) for one in language.chances(parsed.wanted)]
+    words = []
+    for one in stopwords.without(parsed.wanted):
+        names = (one, *dict.fromkeys(of_language[one] for of_language in forms if one in of_language))
+        words.append(_Wanted(names, " | ".join(map(lexemes.tsquery, names)), lexemes.tsquery(one)))
     phrases = [(tuple(lexemes.of_tsquery(phrase)), phrase) for phrase in parsed.phrases]
-    return words + [(names, phrase) for names, phrase in phrases if len(names) > 1]
+    return words + [_Wanted(names, phrase, phrase) for names, phrase in phrases if len(names) > 1]
+
+
+def _terms(wanted: _Wanted, passages: Mapping[str, int], rows: int) -> Iterator[Term]:
+    """What a word weighs, by how rare it is in any form; a fifth of it is left to the word itself."""
+    n = passages[wanted.in_any_form]
+    weight = math.log(1 + (max(rows - n, 0) + 0.5) / (n + 0.5))
+    if wanted.in_any_form == wanted.itself:
+        yield Term(wanted.names, wanted.itself, weight, n)
+    else:
+        yield Term(wanted.names, wanted.in_any_form, STEM * weight, n)
+        yield Term(wanted.names[:1], wanted.itself, (1 - STEM) * weight, passages[wanted.itself])
 
 
 def _common(inside: scope.Inside, tsqueries: Sequence[str]) -> Mapping[str, int]:
-    """The words that are known to be common in scope, and in how many passages they stand."""
-    known = CommonLexeme.objects.filter(collection__in=inside.ids, lexeme__in=tsqueries)
-    return dict(known.values_list("lexeme").annotate(n=Sum("passages")))
+    """Those of these that are known to be common in scope, and in how many passages they stand: a word in any form in
+    at least as many as its commonest form."""
+    parts = {tsquery: tsquery.split(" | ") for tsquery in tsqueries}
+    known = CommonLexeme.objects.filter(
+        collection__in=inside.ids, lexeme__in={one for of in parts.values() for one in of}
+    )
+    counted = dict(known.values_list("lexeme").annotate(n=Sum("passages")))
+    return {
+        tsquery: max(found)
+        for tsquery, of in parts.items()
+        if (found := [counted[one] for one in of if one in counted])
+    }
 
 
 def _counts(where: scope.Scope, tsqueries: Sequence[str], rows: int) -> dict[str, int]:

@@ -12,15 +12,16 @@ from django.http import HttpResponseBase
 from kb.models import User
 from search import scope
 from search.hits import Answer
-from search.models import SearchLogEntry
+from search.models import QueryMean, SearchLogEntry, Unremembered
 
 log = logging.getLogger(__name__)
 
 
 def after(response: HttpResponseBase, user: User | AnonymousUser, answer: Answer) -> None:
-    """Log a search as soon as this response has been sent."""
+    """Log a search as soon as this response has been sent, and count it for the means of queries."""
     # Django closes with a response whatever is listed here; it is how it closes the files that it sends.
-    response._resource_closers.append(partial(record, user, answer))  # type: ignore[attr-defined]
+    closers = response._resource_closers  # type: ignore[attr-defined]
+    closers += [partial(record, user, answer), partial(count, user, answer)]
 
 
 def record(user: User | AnonymousUser, answer: Answer) -> None:
@@ -42,6 +43,19 @@ def record(user: User | AnonymousUser, answer: Answer) -> None:
         log.warning("A search could not be logged: %s", error)
 
 
+def count(user: User | AnonymousUser, answer: Answer) -> None:
+    """Count a query for the means of what this person asks, unless they do not want to be remembered."""
+    if not isinstance(user, User) or not answer.seen or Unremembered.objects.filter(user=user).exists():
+        return
+    try:
+        for seen in answer.seen:
+            QueryMean.objects.add_seen(user, seen)
+    except DatabaseError as error:
+        log.warning("A query could not be counted: %s", error)
+
+
 def sweep() -> int:
-    """Delete the entries that are older than the settings let them be. Returns their number."""
+    """Take means of queries into use that have grown. Delete the entries that are older than the settings let them be;
+    returns their number."""
+    QueryMean.objects.sweep()
     return SearchLogEntry.objects.expired().delete()[0]

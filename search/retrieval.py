@@ -22,8 +22,10 @@ from embeddings.encoder import Embeddings
 from embeddings.models import Space, Storage
 from kb import language, spaces
 from kb.models import Chunk, Embedding, LanguageMean, User
+from kb.models.collection import Balance
 from search import citations, lexical, ranking, scope, shape, syntax
-from search.hits import Answer, Mode, Query
+from search.hits import Answer, Mode, Query, Seen
+from search.models import QueryMean
 from search.ranking import Candidate
 
 CANDIDATES = 200
@@ -48,6 +50,9 @@ EF_SEARCH = 200
 CENTRED_EF_SEARCH = 600
 """A centred query lies far from all raw embeddings, where the index finds its way less well. At 100,000 rows of 384
 numbers recall@10 is 0.970 with 400, 0.995 with 600 and 1.000 with 800, at 1, 1.3 and 1.5 times the time."""
+
+_SURELY = 0.9
+"""The chance of a language from which on a query counts for its mean."""
 
 BINARY_CANDIDATES = 800
 """So many are taken by their bits, then compared again in half precision."""
@@ -79,7 +84,7 @@ def search(user: User | AnonymousUser, query: Query, *, space_id: UUID | None = 
         return Answer(query, [], query.mode, "", has_more=False, nothing_good=True)
     inside = scope.Inside.of(user, query, space_id)
     with clock.time("encode"):
-        encoded, degraded = _encode(query, example, inside)
+        encoded, degraded = _encode(user, query, example, inside)
     page = _page(user, query, where, inside, encoded, clock)
     with clock.time("cite"):
         hits = shape.hits(query, page)
@@ -92,6 +97,7 @@ def search(user: User | AnonymousUser, query: Query, *, space_id: UUID | None = 
         has_more=page.has_more,
         nothing_good=page.best < ranking.GOOD,
         next=page.next,
+        seen=_seen(query, encoded),
         timings_ms=clock.milliseconds,
         took_ms=round((time.perf_counter() - started) * 1000, 1),
     )
@@ -117,12 +123,16 @@ class _Clock:
 @dataclass(frozen=True)
 class _Encoded:
     """The query as some collections want it: in the space they are searched in, with their instruction. Nothing else
-    is compared with it. With `means` it is centred, and so is what it is compared with."""
+    is compared with it. With `means` it is centred, and so is what it is compared with; `raw` is as it was encoded, in
+    one of these languages."""
 
     space: Space
     collections: tuple[UUID, ...]
     embedding: Embeddings
     means: centring.Means | None
+    instruction: str
+    raw: Embeddings
+    languages: Mapping[str, float]
 
 
 def _example(user: User | AnonymousUser, query: Query) -> Chunk | None:
@@ -135,14 +145,16 @@ def _example(user: User | AnonymousUser, query: Query) -> Chunk | None:
         raise BadQuery(_("There is no such passage."), about="like") from error
 
 
-def _encode(query: Query, example: Chunk | None, inside: scope.Inside) -> tuple[list[_Encoded], str]:
+def _encode(
+    user: User | AnonymousUser, query: Query, example: Chunk | None, inside: scope.Inside
+) -> tuple[list[_Encoded], str]:
     """The query as each of the collections in scope wants it, those that want the same together; and why one is
     missing, if one is."""
     if query.mode == "lexical" and example is None:
         return [], ""
     encoded: list[_Encoded] = []
     degraded = ""
-    balanced = {} if query.balance_languages is False else _means(inside)
+    balanced = _means(query, inside)
     for (space, instruction), collections in inside.alike.items():
         try:
             embedding, languages = _embedding(query, example, space, instruction)
@@ -150,16 +162,27 @@ def _encode(query: Query, example: Chunk | None, inside: scope.Inside) -> tuple[
             degraded = _("Search by meaning is not available just now; these passages were found by their words alone.")
             continue
         means = balanced.get(collections)
-        centred = means.centre(embedding, languages) if means else embedding
-        encoded.append(_Encoded(space, collections, centred, means))
+        centred = embedding
+        if means:
+            seen = {} if example else QueryMean.objects.in_use(user, space, instruction, list(languages))
+            centred = means.centre(embedding, languages, seen)
+        encoded.append(_Encoded(space, collections, centred, means, instruction, embedding, languages))
     if degraded and encoded:
         degraded = _("Search by meaning is not available just now in some of the collections: little is found in them.")
     return encoded, degraded
 
 
+def _seen(query: Query, encoded: Sequence[_Encoded]) -> tuple[Seen, ...]:
+    """The query as means of queries are made of it: a question, once and not with each page, in one language."""
+    if query.like is not None or query.reach > query.limit:
+        return ()
+    surely = [(one, language) for one in encoded for language, chance in one.languages.items() if chance >= _SURELY]
+    return tuple(Seen(one.space.pk, one.instruction, language, one.raw) for one, language in surely)
+
+
 def _embedding(
     query: Query, example: Chunk | None, space: Space, instruction: str
-) -> tuple[Embeddings, dict[str, float]]:
+) -> tuple[Embeddings, Mapping[str, float]]:
     """The embedding of the query or of the passage that stands for it, and the languages it may be in."""
     if example is None:
         wanted = syntax.parse(query.text).wanted
@@ -173,15 +196,23 @@ def _embedding(
     return queries.encode_query(example.text, space=space, instruction=instruction), spoken
 
 
-def _means(inside: scope.Inside) -> dict[tuple[UUID, ...], centring.Means | None]:
+def _means(query: Query, inside: scope.Inside) -> dict[tuple[UUID, ...], centring.Means | None]:
     """The means per language, by the collections that ask for the same: of those in scope and of no other, so that
-    nothing hidden moves an answer. Empty where none of them has two languages. Where one has, all are centred: a raw
-    score stands far above a centred one, whatever the passage says."""
+    nothing hidden moves an answer. Empty where languages are not balanced: where they are, all collections are centred,
+    as a raw score stands far above a centred one, whatever the passage says."""
+    if query.balance_languages is False:
+        return {}
     found = {}
+    spoken: dict[tuple[UUID, ...], set[str]] = {}
     for (space, _instruction), ids in inside.alike.items():
-        counted = LanguageMean.objects.filter(collection__in=ids, space=space)
-        found[ids] = _means_of(tuple(counted.order_by("pk").values_list("pk", "updated_at")))
-    return found if any(one and len(one.of_language) > 1 for one in found.values()) else {}
+        rows = LanguageMean.objects.filter(collection__in=ids, space=space).order_by("pk")
+        counted = list(rows.values_list("pk", "updated_at", "collection", "language"))
+        found[ids] = _means_of(tuple((pk, at) for pk, at, _collection, _language in counted))
+        spoken[ids] = {
+            language for _pk, _at, collection, language in counted if inside.balance[collection] != Balance.OFF
+        }
+    wanted = query.balance_languages or Balance.ON in inside.balance.values()
+    return found if wanted or any(len(languages) > 1 for languages in spoken.values()) else {}
 
 
 @lru_cache(maxsize=64)

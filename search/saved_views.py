@@ -15,7 +15,7 @@ from kb.models import User
 from kb.reading import text
 from kb.views import access, returning
 from search import addresses
-from search.models import RecentSearch, SavedSearch, Unremembered
+from search.models import QueryMean, RecentSearch, SavedSearch, Unremembered
 from search.models.recent import SHOWN
 from search.models.saved import LONGEST_NAME, MOST
 
@@ -62,8 +62,11 @@ def delete(request: HttpRequest, search_id: UUID) -> HttpResponse:
 @login_required
 @require_POST
 def forget(request: HttpRequest) -> HttpResponse:
-    """Forget the recent searches."""
-    RecentSearch.objects.filter(user=access.person(request)).delete()
+    """Forget the recent searches, and the means of what was asked."""
+    person = access.person(request)
+    with transaction.atomic():
+        RecentSearch.objects.filter(user=person).delete()
+        QueryMean.objects.filter(user=person).delete()
     messages.success(request, _("Your recent searches are forgotten."))
     return returning.after(request, reverse("searches"))
 
@@ -80,5 +83,6 @@ def remember(request: HttpRequest) -> HttpResponse:
     with transaction.atomic():
         Unremembered.objects.get_or_create(user=person)
         RecentSearch.objects.filter(user=person).delete()
+        QueryMean.objects.filter(user=person).delete()
     messages.success(request, _("Your searches are not remembered any more, and the recent ones are forgotten."))
     return returning.after(request, reverse("searches"))

@@ -85,6 +85,8 @@ class Inside:
     ids: tuple[uuid.UUID, ...]
     alike: dict[tuple[Space, str], tuple[uuid.UUID, ...]]
     """Those that ask for the same, by the space they are searched in and the instruction of their queries."""
+    balance: dict[uuid.UUID, str]
+    """What each says about balancing languages."""
 
     @classmethod
     def of(cls, user: User | AnonymousUser, query: Query, space_id: uuid.UUID | None = None) -> "Inside":
@@ -97,7 +99,7 @@ class Inside:
             # One encoding serves them all where the encoder takes no instruction.
             wants = space, one.instruction if prompts.names_task(space.query_prompt) else ""
             alike[wants] = (*alike.get(wants, ()), one.pk)
-        return cls(tuple(one.pk for one in found), alike)
+        return cls(tuple(one.pk for one in found), alike, {one.pk: one.balance_languages for one in found})
 
 
 def of(user: User | AnonymousUser, query: Query) -> Scope | None:

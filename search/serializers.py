@@ -56,7 +56,7 @@ class QuerySerializer(Strict):
         required=False,
         allow_null=True,
         default=None,
-        help_text="Centre embeddings by language; by default where a scope has passages in more than one.",
+        help_text="Centre embeddings by language. Left out, the collections say: by default where there are several.",
     )
     min_score = serializers.FloatField(
         min_value=0, max_value=1, required=False, help_text="The least chance of answering that a hit may have."

@@ -194,7 +194,7 @@ def _hit(rank: int, one: Shaped) -> Hit:
         score=round(candidate.score, 4),
         scores=Scores(_rounded(candidate.semantic), _rounded(candidate.lexical), round(candidate.fused, 6)),
         text=chunk.text,
-        highlights=lexemes.spans(chunk.text, set(candidate.matched)),
+        highlights=lexemes.spans(chunk.text, set(candidate.matched), chunk.language),
         language=chunk.language,
         citation=citations.of(chunk),
         folded=one.folded,

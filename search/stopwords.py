@@ -31,7 +31,8 @@ def without(query: str) -> list[str]:
     are rare.
     """
     wanted = lexemes.query_lexemes(query)
-    configuration = _CONFIGURATIONS.get(language.identify(query))
+    spoken = language.chances(query)
+    configuration = _CONFIGURATIONS.get(max(spoken, key=lambda one: spoken[one]))
     if configuration is None:
         return wanted
     stopped = {lexemes.normalize(word) for word in _stopped(query.casefold().split(), configuration)}

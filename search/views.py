@@ -95,7 +95,7 @@ def _page(request: HttpRequest, address: Address) -> HttpResponse:
         "facets": offered,
         "chips": facets.chips(address, offered),
         "modes": [(mode, facets.MODES[mode]) for mode in MODES],
-        "again": f"{reverse('search_again')}?{address.asked}",
+        "again": f"{reverse('search_again')}?{address.asked_on_page}",
         "longest": addresses.LONGEST,
         "saved_as": SavedSearch.objects.filter(user=person, asked=address.asked).first(),
     }

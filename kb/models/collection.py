@@ -45,6 +45,14 @@ class Domain(models.TextChoices):
     CUSTOM = "custom", _("In your own words")
 
 
+class Balance(models.TextChoices):
+    """Whether passages are compared as if all were in one language."""
+
+    AUTO = "auto", _("Where there are several")
+    ON = "on", _("Always")
+    OFF = "off", _("Never")
+
+
 class CollectionQuerySet(models.QuerySet["Collection"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """Collections this person owns or is a member of, in any role. The only door to what is inside them:
@@ -103,6 +111,13 @@ class Collection(models.Model):
             "answer it”. For the domain “In your own words”."
         ),
     )
+    balance_languages = models.CharField(
+        _("balance languages"),
+        max_length=4,
+        choices=Balance,
+        default=Balance.AUTO,
+        help_text=_("Unless they are balanced, passages in the language of a question crowd out answers in others."),
+    )
     chunk_target = models.PositiveSmallIntegerField(
         _("passage size"), default=256, help_text=_("Tokens a passage should have.")
     )
@@ -150,6 +165,7 @@ class Collection(models.Model):
         ordering = ["name", "id"]
         constraints = [
             models.CheckConstraint(condition=Q(instruction_domain__in=Domain.values), name="collection_domain_known"),
+            models.CheckConstraint(condition=Q(balance_languages__in=Balance.values), name="collection_balance_known"),
             models.CheckConstraint(
                 condition=Q(
                     chunk_target__gte=SMALLEST,
@@ -186,6 +202,7 @@ class Collection(models.Model):
         "owner",
         "instruction_domain",
         "own_instruction",
+        "balance_languages",
         "chunk_target",
         "chunk_maximum",
         "chunk_overlap",

@@ -197,12 +197,13 @@ class _Bodies:
     """Texts of one language, each of some sentences of the demonstration corpus, with their lexemes."""
 
     def __init__(self, language: str, random: np.random.Generator) -> None:
+        self._language = language
         self._sentences = _sentences(language)
         self._texts = [" ".join(random.choice(self._sentences, size=_SENTENCES, replace=True)) for _ in range(_BODIES)]
 
     @cached_property
     def _vectors(self) -> list[tuple[str, int]]:
-        return [(lexemes.tsvector(text), sum(1 for _ in lexemes.lexemes(text))) for text in self._texts]
+        return [(lexemes.tsvector(text, self._language), sum(1 for _ in lexemes.lexemes(text))) for text in self._texts]
 
     def numbered(self, pick: int, number: int) -> tuple[str, str]:
         """A text that ends with a part number of its own, and its tsvector."""

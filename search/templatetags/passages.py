@@ -50,9 +50,17 @@ def _pieces(hit: Hit, start: int, end: int) -> Iterator[Piece]:
 @register.filter
 def cited(citation: Citation) -> str:
     """What a citation is called, in the reader's language; `label` is what it is called in the API."""
-    if not citation.pages:
-        return citation.label
-    return f"{citation.document_title}, {wording.place({'pages': citation.pages})}"
+    told = _place(citation) or " › ".join(headings(citation))
+    return f"{citation.document_title}, {told}" if told else citation.document_title
+
+
+def _place(citation: Citation) -> str:
+    """The part of a file that names a passage better than its headings do: always a page, a slide or a sheet, a chapter
+    where it has no heading."""
+    if citation.sheets and citation.heading_path and not (citation.pages or citation.slides):
+        return wording.in_sheet(citation.heading_path[0], citation.rows)
+    units = {"pages": citation.pages, "slides": citation.slides, "sheets": citation.sheets}
+    return wording.place(units if headings(citation) else {**units, "chapters": citation.chapters})
 
 
 @register.filter

@@ -55,6 +55,7 @@ class TestCollections:
             {"chunk_overlap": -1},
             {"ocr_languages": "eng,deu"},
             {"reads_annotations": "perhaps"},
+            {"balance_languages": "sometimes"},
         ],
     )
     def test_settings_of_reading_that_cannot_be_are_refused(self, api, collection, wrong):
@@ -63,7 +64,7 @@ class TestCollections:
         assert set(answer.json()["errors"]) <= set(wrong)
 
     def test_settings_of_reading_are_kept(self, api, collection):
-        wanted = {"chunk_overlap": 40, "ocr_languages": "deu", "reads_annotations": True}
+        wanted = {"chunk_overlap": 40, "ocr_languages": "deu", "reads_annotations": True, "balance_languages": "off"}
         answer = api.patch(f"/api/v1/collections/{collection.pk}/", wanted).json()
         assert {name: answer[name] for name in wanted} == wanted
 

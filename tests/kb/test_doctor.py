@@ -47,6 +47,17 @@ def test_all_is_well(upload, work, collection):
     assert "All is well" in examine()
 
 
+def test_passages_of_before_there_were_stems(upload, work):
+    upload("tides.md", "# Tides\n\nThe tides were rising slowly.")
+    work()
+    [before] = Chunk.objects.values_list("lexemes", flat=True)
+    Chunk.objects.update(lexemes="'tides':1 'rising':2")
+    assert "1 passages are found by their words as they stand alone" in examine()
+    call_command("doctor", "--repair", stdout=StringIO())
+    assert list(Chunk.objects.values_list("lexemes", flat=True)) == [before]
+    assert "as they stand" not in examine()
+
+
 @pytest.mark.parametrize("change", [{"text": "No such words."}, {"start": 1_000_000, "end": 1_000_010}])
 def test_a_chunk_that_is_not_the_text_at_its_place(upload, work, change):
     upload("tides.md", LONG)

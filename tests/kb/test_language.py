@@ -81,7 +81,18 @@ class TestChances:
             ("年假怎么算", "zh"),
             ("有給休暇の申請", "ja"),
             ("연차휴가", "ko"),
+            ("カタカナ", "ja"),
+            ("中文里引用了一个假名の，其余全部都是汉字。", "zh"),
+            ("磁盘分区", "zh"),
+            ("経費精算", "ja"),
+            ("会社規定", "ja"),
+            ("annual leave", "en"),
+            ("remote work KB-2041", "en"),
+            ("Docker 磁盘分区", "zh"),
+            ("2016年超级碗50", "zh"),
+            ("KB-2041 отпуск сотрудников", "ru"),
             ("KB-2041/7", "und"),
+            ("", "und"),
         ],
     )
     def test_one_language_where_it_is_certain(self, text, code):
@@ -91,4 +102,27 @@ class TestChances:
         found = language.chances("administration")
         assert {"en", "fr"} <= set(found)
         assert sum(found.values()) == pytest.approx(1)
-        assert max(found, key=lambda one: found[one]) == language.identify("administration")
+
+    @pytest.mark.parametrize(
+        ("text", "codes"),
+        [
+            ("the tide rises", {"en", "da"}),
+            ("disk partition", {"en", "fr"}),
+            ("licencia anual", {"es", "gl"}),
+            ("password dimenticata", {"en", "it"}),
+            ("वार्षिक अवकाश", {"hi", "ne"}),
+            ("休暇申請", {"zh", "ja"}),
+            ("管理者", {"zh", "ja"}),
+        ],
+    )
+    def test_few_words_may_be_in_several(self, text, codes):
+        assert codes <= set(language.chances(text))
+
+    def test_a_text_in_two_scripts_may_be_in_a_language_of_each(self):
+        found = language.chances("KB-2041 磁盘 installation guide")
+        assert found["zh"] == pytest.approx(0.5)
+        assert found["en"] > 0.1
+
+    @given(st.text())
+    def test_chances_add_up(self, text):
+        assert sum(language.chances(text).values()) == pytest.approx(1)

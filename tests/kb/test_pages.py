@@ -178,6 +178,7 @@ SETTINGS = {
     "name": "Sea notes",
     "description": "All",
     "instruction_domain": "legal",
+    "balance_languages": "on",
     "chunk_target": 64,
     "chunk_maximum": 128,
     "chunk_overlap": 16,

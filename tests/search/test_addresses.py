@@ -20,6 +20,7 @@ def test_it_says_what_the_search_asks():
     )  # fmt: skip
     assert str(address) == "/?q=moon&language=zh&language=en&tag=sea&mode=lexical&page=3"
     assert address.asked == "q=moon&language=zh&language=en&tag=sea&mode=lexical"
+    assert address.asked_on_page == f"{address.asked}&page=3"
 
 
 def test_a_filter_taken_away_leaves_the_others_and_begins_at_the_first_page():

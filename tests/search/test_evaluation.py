@@ -65,3 +65,21 @@ def test_nothing_is_left_of_it(dataset):
 def test_what_is_not_there_is_said(space, asked):
     with pytest.raises(CommandError):
         call_command("evaluate", "--dataset", *asked)
+
+
+def test_classes_of_query_are_compared(dataset):
+    named = {"data": [{"paragraphs": [{"context": "They met Ada Lovelace there.", "qas": []}]}]}
+    for language in PARAGRAPHS:
+        path = dataset / f"xquad.{language}.json"
+        data = json.loads(path.read_text("utf-8"))["data"]
+        path.write_text(json.dumps({"data": data + named["data"]}), "utf-8")
+    found = evaluate(dataset, "--classes", "--questions", "3")
+    assert set(found) == {"same language", "across languages", "codes", "names"}
+    assert found["names"]["queries"] == 1
+    assert found["names"]["lexical"] == found["codes"]["lexical"] == found["same language"]["hybrid"] == 1
+    assert found["codes"]["hybrid / semantic"] >= 1
+
+
+def test_classes_are_of_a_dataset(space):
+    with pytest.raises(CommandError):
+        call_command("evaluate", "--classes", "--collection", "any")

@@ -7,10 +7,12 @@ from pathlib import Path
 import openpyxl
 import pytest
 from django.test import Client
+from django.utils import translation
 from pptx import Presentation
 
-from search import retrieval
+from search import citations, retrieval
 from search.hits import Query
+from search.templatetags import passages
 from tests.conftest import client_of
 from tests.kb.reading import packages
 
@@ -49,15 +51,17 @@ def text(folder: Path) -> bytes:
 
 
 @pytest.mark.parametrize(
-    ("filename", "label", "place"),
+    ("filename", "label", "in_chinese", "place"),
     [
-        ("a.xlsx", "a, sheet Budget, rows 1–3", {"sheets": [1, 1], "rows": [1, 3]}),
-        ("a.pptx", "a, slide 2", {"slides": [2, 2]}),
-        ("a.epub", "a, chapters 1–2", {"chapters": [1, 2]}),
-        ("a.odt", "a, Light", {"paragraphs": [1, 2]}),
+        ("a.xlsx", "a, sheet Budget, rows 1–3", "a, 工作表 Budget, 第 1–3 行", {"sheets": [1, 1], "rows": [1, 3]}),
+        ("a.pptx", "a, slide 2", "a, 第 2 张幻灯片", {"slides": [2, 2]}),
+        ("a.epub", "a, chapters 1–2", "a, 第 1–2 章", {"chapters": [1, 2]}),
+        ("a.odt", "a, Light", "a, Light", {"paragraphs": [1, 2]}),
     ],
 )
-def test_a_citation_names_its_place_and_opens_there(upload, work, answering, alice, tmp_path, filename, label, place):
+def test_a_citation_names_its_place_and_opens_there(
+    upload, work, answering, alice, tmp_path, filename, label, in_chinese, place
+):
     files = {"a.xlsx": workbook, "a.pptx": deck, "a.epub": lambda: book(tmp_path), "a.odt": lambda: text(tmp_path)}
     document = upload(filename, files[filename]())
     work()
@@ -65,6 +69,10 @@ def test_a_citation_names_its_place_and_opens_there(upload, work, answering, ali
     assert document.shown.state == "ready", document.shown.detail
     citation = retrieval.search(alice, Query("lantern")).hits[0].citation
     assert citation.label == label
+    assert passages.cited(citation) == label
+    with translation.override("zh-hans"):
+        assert passages.cited(citation) == in_chinese
+        assert citations.of(citations.find(alice, citation.id)).label == label
     api = client_of(alice)
     (hit,) = api.post("/api/v1/search/", {"query": "lantern", "limit": 1}, format="json").json()["hits"]
     named = {unit: hit["citation"][unit] for unit in ("pages", "slides", "sheets", "rows", "chapters")}

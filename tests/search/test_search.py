@@ -240,19 +240,20 @@ class TestLexemes:
     def test_long_runs_without_spaces_are_no_trap(self, trap):
         """Each of these keeps a pattern that looks back busy for hours."""
         text = trap * 200_000
-        assert lexemes.tsvector(text)
-        assert lexemes.spans(text, set(lexemes.lexemes(text)))
+        assert lexemes.tsvector(text, "en")
+        assert lexemes.spans(text, set(lexemes.lexemes(text)), "en")
 
     @given(st.text(max_size=200))
     def test_spans_lie_within_the_text_in_order(self, text):
-        spans = lexemes.spans(text, set(lexemes.lexemes(text)))
+        spans = lexemes.spans(text, set(lexemes.lexemes(text)), "en")
         assert all(0 <= start < end <= len(text) for start, end in spans)
         assert spans == sorted(spans)
 
-    @given(st.text(max_size=200))
-    def test_postgres_takes_any_text(self, text):
+    @given(st.text(max_size=200).map(lambda text: text.replace("\0", "")), st.sampled_from(["en", "tr", "ar", "zh"]))
+    def test_postgres_takes_any_text(self, text, language):
         from django.db import connection
 
         with connection.cursor() as cursor:
-            cursor.execute("SELECT length(%s::tsvector)", [lexemes.tsvector(text.replace("\0", ""))])
-            assert cursor.fetchone()[0] == len(set(lexemes.lexemes(text.replace("\0", ""))))
+            cursor.execute("SELECT length(%s::tsvector)", [lexemes.tsvector(text, language)])
+            stems = lexemes.stemmed(text, language).values()
+            assert cursor.fetchone()[0] == len({*lexemes.lexemes(text), *stems})

@@ -144,7 +144,7 @@ class TestInstructions:
         client.force_login(alice)
         fields = {
             "name": "Logs", "chunk_target": 256, "chunk_maximum": 448, "chunk_overlap": 0, "ocr_languages": "eng",
-            "instruction_domain": "custom",
+            "instruction_domain": "custom", "balance_languages": "auto",
         }  # fmt: skip
         address = f"/collections/{collection.slug}/settings/"
         assert "Say it in your own words" in client.post(address, fields).content.decode()

@@ -16,6 +16,9 @@ TEXTS = {
     "ja": "新入社員は有給休暇を申請できます。",
     "ko": "신입 사원은 연차휴가를 신청할 수 있습니다.",
     "th": "พนักงานทุกคนมีสิทธิลาพักร้อนสิบห้าวัน",
+    "tides": "In the harbour of the old town the tides were rising very slowly in the evening.",
+    "ru": "Сотрудники подают заявления начальникам отделов до начала отпусков.",
+    "de": "Die Anlagen werden jährlich von einem Fachmann geprüft und danach gereinigt.",
 }
 
 
@@ -50,6 +53,11 @@ def test_words_are_found(library, alice):
         "申請": {"ja"},
         "연차휴가": {"ko"},
         "ลาพักร้อน": {"th"},
+        "when the evening tide rises": {"tides"},
+        '"tide rises"': set(),
+        "tides -tide": {"tides"},
+        "заявление начальнику": {"ru"},
+        "Prüfung der Anlage": {"de"},
     }
     assert {text: set(found(alice, text)) for text in expected} == expected
     assert found(alice, "KB-2041/7")[0] == "code"
@@ -74,3 +82,16 @@ def test_words_are_found(library, alice):
 )
 def test_a_query_is_taken_apart(query, wanted, words, phrases, excluded):
     assert syntax.parse(query) == syntax.Parsed(wanted, words, phrases, excluded)
+
+
+def test_the_word_itself_comes_before_its_other_forms(upload, work, answering, alice):
+    upload("plural.txt", "Where the boats are kept in winter is written on the board.")
+    upload("singular.txt", "Where the boat is kept in winter is written on the board.")
+    work()
+    assert found(alice, "the boat in winter") == ["singular", "plural"]
+    assert found(alice, "the boats in winter") == ["plural", "singular"]
+
+
+def test_other_forms_are_highlighted(library, alice):
+    [hit] = retrieval.search(alice, Query("when the tide rises in the harbour", mode="lexical")).hits
+    assert [hit.text[start:end] for start, end in hit.highlights] == ["harbour", "tides", "rising"]

@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 from uuid import UUID
 
@@ -18,10 +19,11 @@ from rich.table import Table
 from embeddings import queries, serving, spaces
 from kb import ingestion
 from kb.models import Collection, Document, User
-from search import evaluation, retrieval, runs, scope
+from search import evaluation, query_classes, retrieval, runs, scope
 from search.evaluation import Dataset, Judged, Paragraph, Question
 from search.hits import MODES, Mode, Query
 from search.models import RunState
+from search.query_classes import Exact
 
 POOLS = ("pairs", "each", "parallel")
 
@@ -39,10 +41,16 @@ class Command(BaseCommand):
         parser.add_argument("--pool", choices=POOLS, default="pairs")
         parser.add_argument("--modes", default="semantic,hybrid", help="Of semantic, hybrid and lexical.")
         parser.add_argument("--questions", type=int, default=300, help="Questions of each language.")
+        parser.add_argument(
+            "--classes", action="store_true", help="By class of query, of each so many: languages, codes, names."
+        )
         parser.add_argument("--exact", action="store_true", help="Also search exactly in memory, with bare passages.")
         parser.add_argument("--json", action="store_true")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if options["classes"]:
+            self._compare_classes(options)
+            return
         if options["collection"]:
             result = _of_collection(options)
             measured = {options["collection"]: result["figures"]}
@@ -54,6 +62,19 @@ class Command(BaseCommand):
             return
         for way, figures in measured.items():
             _print(way, {**figures["pairs"], "all": figures["all"]})
+
+    def _compare_classes(self, options: dict[str, Any]) -> None:
+        """nDCG@10 of each way of searching in each class of query, and what hybrid is of semantic."""
+        if not options["dataset"]:
+            raise CommandError("Classes of query are made from a dataset.")
+        measured = _by_class(_dataset(options), count=options["questions"])
+        if options["json"]:
+            self.stdout.write(json.dumps({"results": measured}, indent=2))
+            return
+        table = Table("class", "queries", *MODES, "hybrid / semantic", title="nDCG@10")
+        for kind, found in measured.items():
+            table.add_row(kind, *(f"{value:g}" for value in found.values()))
+        Console().print(table)
 
 
 def _of_collection(options: dict[str, Any]) -> dict[str, Any]:
@@ -76,20 +97,40 @@ def _of_collection(options: dict[str, Any]) -> dict[str, Any]:
 
 def _of_dataset(options: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """A dataset in scratch collections, by each way of searching."""
-    name, folder = options["dataset"]
-    if name != "xquad":
-        raise CommandError("The only dataset known is xquad.")
-    try:
-        dataset = evaluation.load_xquad(Path(folder), options["languages"].split(","))
-    except FileNotFoundError as error:
-        raise CommandError(f"{error.filename} is not there.") from error
-    dataset = evaluation.sample(dataset, options["questions"])
+    dataset = evaluation.sample(_dataset(options), options["questions"])
     modes: list[Mode] = [mode for mode in MODES if mode in options["modes"].split(",")]
     with _Bench() as bench:
         judged = _measure(bench, dataset, options["pool"], modes, exact=options["exact"])
     return {
         way: {"all": evaluation.summary(found), "pairs": evaluation.by_pair(found)} for way, found in judged.items()
     }
+
+
+def _dataset(options: dict[str, Any]) -> Dataset:
+    name, folder = options["dataset"]
+    if name != "xquad":
+        raise CommandError("The only dataset known is xquad.")
+    try:
+        return evaluation.load_xquad(Path(folder), options["languages"].split(","))
+    except FileNotFoundError as error:
+        raise CommandError(f"{error.filename} is not there.") from error
+
+
+def _by_class(dataset: Dataset, *, count: int) -> dict[str, dict[str, float]]:
+    """Every way of searching in every class of query; each paragraph in one of the languages."""
+    paragraphs, codes = query_classes.with_codes(evaluation.one_language_each(dataset.paragraphs), count=2 * count)
+    asked = query_classes.of(paragraphs, dataset.questions, codes, count=count)
+    measured = {}
+    with _Bench() as bench:
+        collection = bench.load(paragraphs)
+        for kind in query_classes.CLASSES:
+            wanted = [one for one in asked if one.kind == kind]
+            means: dict[str, float] = {
+                mode: fmean(bench.gain(collection, paragraphs, one, mode) for one in wanted) for mode in MODES
+            }
+            means["hybrid / semantic"] = means["hybrid"] / means["semantic"]
+            measured[kind] = {"queries": len(wanted), **{name: round(mean, 4) for name, mean in means.items()}}
+    return measured
 
 
 def _measure(
@@ -153,13 +194,24 @@ class _Bench:
         titles = {_title(paragraph): paragraph for paragraph in paragraphs}
         judged = []
         for question in track(questions, f"Asking, {mode}", console=Console(stderr=True)):
-            query = Query(question.text, collections=(str(collection.pk),), limit=runs.DEPTH, mode=mode)
-            answer = retrieval.search(self.user, query)
-            if answer.degraded:
-                raise CommandError(answer.degraded)
-            found = dict.fromkeys(hit.citation.document_title for hit in answer.hits)
+            found = self._find(collection, question.text, mode)
             judged.append(_judge(question, [titles[title] for title in found], paragraphs))
         return judged
+
+    def gain(self, collection: Collection, paragraphs: Sequence[Paragraph], one: Exact, mode: Mode) -> float:
+        """The nDCG@10 of a query of a class."""
+        keys = {_title(paragraph): paragraph.key for paragraph in paragraphs}
+        gains = tuple(int(keys[title] in one.answers) for title in self._find(collection, one.text, mode))
+        return evaluation.ndcg(Judged(one.language, "all", gains, (1,) * len(one.answers)))
+
+    def _find(self, collection: Collection, text: str, mode: Mode) -> list[str]:
+        """The titles of the documents found, in their order."""
+        answer = retrieval.search(
+            self.user, Query(text, collections=(str(collection.pk),), limit=runs.DEPTH, mode=mode)
+        )
+        if answer.degraded:
+            raise CommandError(answer.degraded)
+        return list(dict.fromkeys(hit.citation.document_title for hit in answer.hits))
 
 
 def _ask_exactly(paragraphs: Sequence[Paragraph], questions: Sequence[Question]) -> list[Judged]:
