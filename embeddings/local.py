@@ -1,4 +1,5 @@
-"""An encoder in this process: any sentence-transformers model. Here and in `attention` alone is torch imported."""
+"""An encoder in this process: any sentence-transformers model. Here, in `attention` and in
+`local_reranker` alone is torch imported."""
 
 import faulthandler
 import logging
@@ -138,20 +139,8 @@ class LocalEncoder:
 
     def _encode_together(self, model: "_Model", texts: "Sequence[_Text]") -> Embeddings:
         """One micro-batch. Raises EncoderError."""
-        import torch  # heavy: only a process that encodes may load it
-
-        with self._in_use, _watched():
-            try:
-                whole = model.run(texts)
-            except (torch.OutOfMemoryError, MemoryError):
-                whole = None  # what the failed run held is free only once its exception is gone
-            except RuntimeError as error:
-                if "can't allocate memory" not in str(error):  # what torch says without a GPU
-                    raise
-                whole = None
-            if whole is None:
-                torch.cuda.empty_cache()
-                raise EncoderOutOfMemory(f"{len(texts)} texts do not fit the memory of the device.")
+        with self._in_use:
+            whole = sparingly(lambda: model.run(texts), texts=len(texts))
         return self._cut(whole)
 
     def _cut(self, whole: Embeddings) -> Embeddings:
@@ -190,6 +179,23 @@ def _windows(model: "_Model", texts: Sequence[str]) -> Iterator[Sequence[_Text]]
             window = following.pop().result()
             following = [ahead.submit(model.tokenize, stretch) for stretch in stretches[number + 1 : number + 2]]
             yield window
+
+
+def sparingly(run: Callable[[], Embeddings], *, texts: int) -> Embeddings:
+    """What `run` computes on the device of so many texts. Raises EncoderOutOfMemory; ends the process where it
+    hangs."""
+    import torch  # heavy: only a process that encodes may load it
+
+    with _watched():
+        try:
+            return run()
+        except (torch.OutOfMemoryError, MemoryError):
+            pass  # what the failed run held is free only once its exception is gone
+        except RuntimeError as error:
+            if "can't allocate memory" not in str(error):  # what torch says without a GPU
+                raise
+        torch.cuda.empty_cache()
+        raise EncoderOutOfMemory(f"{texts} texts do not fit the memory of the device.")
 
 
 @contextmanager
