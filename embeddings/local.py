@@ -153,7 +153,7 @@ class LocalEncoder:
     def _model(self) -> "_Model":
         with self._loading:
             if self._loaded is None:
-                _use_cores(self._threads)
+                use_cores(self._threads)
                 self._loaded = _Model(self._folder, self.description, self.device)
                 self._batches.padded = not self._loaded.packs
             return self._loaded
@@ -209,7 +209,7 @@ def _watched() -> Iterator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
-def _use_cores(threads: int | None) -> None:
+def use_cores(threads: int | None) -> None:
     """Torch counts the machine's cores, whatever a container leaves of them."""
     import torch  # heavy, as above
 

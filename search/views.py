@@ -12,7 +12,7 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from embeddings import queries
+from embeddings import queries, reranking
 from kb.models import Chunk, Collection, Document, Revision, User
 from kb.models.document import UNFINISHED
 from kb.views import access
@@ -95,6 +95,7 @@ def _page(request: HttpRequest, address: Address) -> HttpResponse:
         "facets": offered,
         "chips": facets.chips(address, offered),
         "modes": [(mode, facets.MODES[mode]) for mode in MODES],
+        "orders": facets.ORDERS.items() if reranking.is_configured() else (),
         "again": f"{reverse('search_again')}?{address.asked}",
         "longest": addresses.LONGEST,
         "saved_as": SavedSearch.objects.filter(user=person, asked=address.asked).first(),
@@ -153,6 +154,8 @@ class _Pages:
 def _pages(address: Address, answer: Answer | None) -> _Pages:
     number = address.page
     more = answer is not None and answer.has_more and number < addresses.LAST_PAGE
+    if answer and answer.not_reranked:
+        address = address.as_found()  # the pages of one answer stand in one order
     return _Pages(address.on_page(number - 1) if number > 1 else None, address.on_page(number + 1) if more else None)
 
 

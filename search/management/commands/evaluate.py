@@ -4,6 +4,7 @@ product's own ingestion and search, in scratch collections."""
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -15,7 +16,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from embeddings import queries, serving, spaces
+from embeddings import queries, reranking, serving, spaces
 from kb import ingestion
 from kb.models import Collection, Document, User
 from search import evaluation, retrieval, runs, scope
@@ -24,6 +25,9 @@ from search.hits import MODES, Mode, Query
 from search.models import RunState
 
 POOLS = ("pairs", "each", "parallel")
+
+LOADING_SECONDS = 600
+"""So long a large reranker takes to load, at most."""
 
 
 class Command(BaseCommand):
@@ -39,6 +43,7 @@ class Command(BaseCommand):
         parser.add_argument("--pool", choices=POOLS, default="pairs")
         parser.add_argument("--modes", default="semantic,hybrid", help="Of semantic, hybrid and lexical.")
         parser.add_argument("--questions", type=int, default=300, help="Questions of each language.")
+        parser.add_argument("--rerank", action="store_true", help="In the order of the reranker; of a dataset, both.")
         parser.add_argument("--exact", action="store_true", help="Also search exactly in memory, with bare passages.")
         parser.add_argument("--json", action="store_true")
 
@@ -65,12 +70,19 @@ def _of_collection(options: dict[str, Any]) -> dict[str, Any]:
     if user is None or (options["space"] and not scope.is_uuid(options["space"])):
         raise CommandError("There is no such person." if user is None else "A space is named by its id.")
     try:
-        run = runs.finish(runs.start(user, collection, space_id=options["space"] and UUID(options["space"])))
+        space_id = UUID(options["space"]) if options["space"] else None
+        run = runs.finish(runs.start(user, collection, space_id=space_id, reranked=options["rerank"]))
     except (runs.Unmeasurable, queries.EncoderAway) as why:
         raise CommandError(str(why)) from why
     if run.state == RunState.FAILED:
         raise CommandError(run.detail)
-    about = {"collection": collection.slug, "run": str(run.pk), "space": run.space_name, "settings": run.settings}
+    about = {
+        "collection": collection.slug,
+        "run": str(run.pk),
+        "space": run.space_name,
+        "reranker": run.reranker,
+        "settings": run.settings,
+    }
     return about | {"queries": run.queries, "unmeasured": run.unmeasured, "figures": run.figures}
 
 
@@ -79,27 +91,30 @@ def _of_dataset(options: dict[str, Any]) -> dict[str, dict[str, Any]]:
     name, folder = options["dataset"]
     if name != "xquad":
         raise CommandError("The only dataset known is xquad.")
+    if options["rerank"] and not reranking.is_configured():
+        raise CommandError("There is no reranker here: RERANKER_MODEL or RERANKER_URL names one.")
     try:
         dataset = evaluation.load_xquad(Path(folder), options["languages"].split(","))
     except FileNotFoundError as error:
         raise CommandError(f"{error.filename} is not there.") from error
     dataset = evaluation.sample(dataset, options["questions"])
     modes: list[Mode] = [mode for mode in MODES if mode in options["modes"].split(",")]
-    with _Bench() as bench:
-        judged = _measure(bench, dataset, options["pool"], modes, exact=options["exact"])
+    ways = [_Way(mode, reranked) for mode in modes for reranked in ((False, True) if options["rerank"] else (False,))]
+    with _Bench(reranks=options["rerank"]) as bench:
+        judged = _measure(bench, dataset, options["pool"], ways, exact=options["exact"])
     return {
         way: {"all": evaluation.summary(found), "pairs": evaluation.by_pair(found)} for way, found in judged.items()
     }
 
 
 def _measure(
-    bench: "_Bench", dataset: Dataset, pool: str, modes: Sequence[Mode], *, exact: bool
+    bench: "_Bench", dataset: Dataset, pool: str, ways: Sequence["_Way"], *, exact: bool
 ) -> dict[str, list[Judged]]:
     judged: dict[str, list[Judged]] = {}
     for paragraphs in _pools(dataset.paragraphs, pool):
         collection = bench.load(paragraphs)
-        for mode in modes:
-            judged.setdefault(mode, []).extend(bench.ask(collection, paragraphs, dataset.questions, mode))
+        for way in ways:
+            judged.setdefault(str(way), []).extend(bench.ask(collection, paragraphs, dataset.questions, way))
         if exact:
             judged.setdefault("exact in memory", []).extend(_ask_exactly(paragraphs, dataset.questions))
     return judged
@@ -115,20 +130,40 @@ def _pools(paragraphs: list[Paragraph], pool: str) -> list[list[Paragraph]]:
     return [[p for p in paragraphs if p.language == language] for language in languages]
 
 
+@dataclass(frozen=True)
+class _Way:
+    """A way of searching."""
+
+    mode: Mode
+    reranked: bool
+
+    def __str__(self) -> str:
+        return f"{self.mode}, reranked" if self.reranked else self.mode
+
+
 class _Bench:
     """A person of its own with scratch collections, all gone at the end; the work is done in this process, beside
     whatever workers are running."""
+
+    def __init__(self, *, reranks: bool) -> None:
+        self._reranks = reranks
 
     def __enter__(self) -> "_Bench":
         self.user = User.objects.create(username=f"evaluation-{time.time_ns()}", is_active=True)
         self._answering = serving.Answering()
         serving.server()
+        if self._reranks:
+            self._reranking = reranking.Answering()
+            if not self._reranking.is_ready(LOADING_SECONDS):
+                raise CommandError("The reranker was not loaded: the log says why.")
         return self
 
     def __exit__(self, *exception: object) -> None:
         for collection in Collection.objects.filter(owner=self.user):
             ingestion.remove_collection(collection)
         self.user.delete()
+        if self._reranks:
+            self._reranking.stop()
         self._answering.stop()
 
     def load(self, paragraphs: Sequence[Paragraph]) -> Collection:
@@ -147,16 +182,17 @@ class _Bench:
         return collection
 
     def ask(
-        self, collection: Collection, paragraphs: Sequence[Paragraph], questions: Sequence[Question], mode: Mode
+        self, collection: Collection, paragraphs: Sequence[Paragraph], questions: Sequence[Question], way: "_Way"
     ) -> list[Judged]:
         """Each question, judged by the documents its hits are of."""
         titles = {_title(paragraph): paragraph for paragraph in paragraphs}
         judged = []
-        for question in track(questions, f"Asking, {mode}", console=Console(stderr=True)):
-            query = Query(question.text, collections=(str(collection.pk),), limit=runs.DEPTH, mode=mode)
-            answer = retrieval.search(self.user, query)
-            if answer.degraded:
-                raise CommandError(answer.degraded)
+        for question in track(questions, f"Asking, {way}", console=Console(stderr=True)):
+            only = (str(collection.pk),)
+            query = Query(question.text, only, limit=runs.DEPTH, mode=way.mode, rerank=way.reranked)
+            answer = retrieval.search(self.user, query, patience=reranking.LONGEST_SECONDS)
+            if answer.degraded or answer.not_reranked:
+                raise CommandError(answer.degraded or answer.not_reranked)
             found = dict.fromkeys(hit.citation.document_title for hit in answer.hits)
             judged.append(_judge(question, [titles[title] for title in found], paragraphs))
         return judged
