@@ -76,6 +76,8 @@ class LocalReranker:
         turn: Turn = nullcontext,
     ) -> Odds:
         """See reranker.Reranker. A passage too long for the model is cut at its end, the query never is."""
+        if not passages:
+            return np.empty(0, dtype=np.float32)
         model = self._model()
         query = model.plain(query)
         texts, lengths = model.fit(query, [model.plain(text) for text in passages], instruction)

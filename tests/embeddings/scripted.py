@@ -61,6 +61,8 @@ class Call(BaseHTTPRequestHandler):
 class Server:
     """The server, its script, and what it was asked."""
 
+    served = "/v1/embeddings"
+
     def __init__(self) -> None:
         self.pages: dict[str, tuple[int, Any]] = {"/v1/models": (200, models({"id": MODEL, "max_model_len": 500}))}
         self.usually: Step = well
@@ -77,7 +79,7 @@ class Server:
         """Remember a request, and say what to do with it."""
         with self._writing:
             self.asked.append((headers, body))
-            if path != "/v1/embeddings":
+            if path != self.served:
                 return refusing(404)
             return self.script.popleft() if self.script else self.usually
 
