@@ -87,9 +87,21 @@ def folder() -> Path:
         found = tokens.prepare(settings.RERANKER_MODEL, settings.DATA_DIR)
     except EncoderError as error:
         raise RerankerError(f"RERANKER_MODEL: {error}") from error
-    if not (found / "config.json").is_file():
-        raise RerankerError(f"RERANKER_MODEL: there is no config.json in {found}.")
+    if not _is_reranker(found):
+        raise RerankerError(f"RERANKER_MODEL: there is no cross-encoder in {found}.")
     return found
+
+
+def _is_reranker(found: Path) -> bool:
+    """As far as its files tell: an encoder, or a model that was never taught to score, is a likely mistake."""
+    if (found / "modules.json").is_file():
+        return bool(_read(found / "config_sentence_transformers.json").get("model_type") == "CrossEncoder")
+    made: list[str] = _read(found / "config.json").get("architectures") or [""]
+    return made[0].endswith(("ForSequenceClassification", "ForCausalLM"))
+
+
+def _read(path: Path) -> Any:
+    return json.loads(path.read_text("utf-8")) if path.is_file() else {}
 
 
 @cache

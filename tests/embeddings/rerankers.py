@@ -36,8 +36,9 @@ def write_bert(folder: Path, *, labels: int = 1, tokens: int = 512) -> Path:
     torch.manual_seed(11)
     config = BertConfig(
         vocab_size=260, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-        max_position_embeddings=tokens, num_labels=labels, pad_token_id=258,
+        max_position_embeddings=tokens, pad_token_id=258,
     )  # fmt: skip
+    config.num_labels = labels
     _write_model(BertForSequenceClassification(config), folder)
     tokenizer = _bytes({}, ["[CLS]", "[SEP]", "[PAD]"])
     tokenizer.post_processor = processors.TemplateProcessing(
@@ -57,7 +58,7 @@ def write_qwen(folder: Path, *, template: str | None = CONVERSATION) -> Path:
     config = Qwen3Config(
         vocab_size=264, hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=4,
         num_key_value_heads=2, head_dim=16, max_position_embeddings=4096, tie_word_embeddings=True,
-        eos_token_id=260, pad_token_id=258,
+        eos_token_id=258, pad_token_id=258,
     )  # fmt: skip
     _write_model(Qwen3ForCausalLM(config), folder)
     _bytes({"yes": 256, "no": 257}, ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]).save(

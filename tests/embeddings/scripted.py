@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 
 from embeddings import openai
 from embeddings.endpoint import Endpoint
@@ -92,7 +92,7 @@ class Server:
         return Endpoint(self.url, key)
 
     @contextmanager
-    def running(self) -> Iterator["Server"]:
+    def running(self) -> Iterator[Self]:
         thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:

@@ -164,6 +164,8 @@ def test_a_folder_that_cannot_be_loaded_is_said(bert, tmp_path):
 def test_scores_that_are_no_numbers_are_refused(tmp_path):
     folder = rerankers.write_bert(tmp_path)
     weights = load_file(folder / "model.safetensors")
-    save_file({**weights, "classifier.bias": torch.tensor([float("nan")])}, folder / "model.safetensors", {"format": "pt"})
+    save_file(
+        {**weights, "classifier.bias": torch.tensor([float("nan")])}, folder / "model.safetensors", {"format": "pt"}
+    )
     with pytest.raises(RerankerError, match="not finite"):
         of(folder).score(QUERY, PASSAGES)

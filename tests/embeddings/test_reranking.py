@@ -8,8 +8,10 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
+from sentence_transformers import CrossEncoder
 
 from embeddings import queries, reranking
+from embeddings.local_reranker import LocalReranker
 from embeddings.priority import Priority
 from embeddings.reranker import LARGEST, QueryTooLong, Reranker, RerankerError, chances, odds_of
 from embeddings.reranking import Answering, RerankerAway, RerankerLate
@@ -82,7 +84,8 @@ def test_it_is_gone_once_it_is_stopped():
 
 
 def test_one_that_is_late_is_not_waited_for_and_computes_no_more():
-    held, computed = threading.Event(), []
+    held = threading.Event()
+    computed: list[Sequence[str]] = []
 
     def before(passages: Sequence[str]) -> None:
         computed.append(passages)
@@ -115,7 +118,8 @@ def test_a_query_without_room_for_a_passage_is_refused():
 
 
 def test_queries_go_first_between_its_micro_batches():
-    device, order = Priority(), []
+    device = Priority()
+    order: list[object] = []
     begun, waits = threading.Event(), threading.Event()
 
     def before(passages: Sequence[str]) -> None:
@@ -167,11 +171,12 @@ def test_nothing_is_loaded_where_none_is_configured(settings):
 
 def test_what_waits_from_before_is_dropped():
     late = {"id": "late", "asked": [QUERY, PASSAGES, [""] * 3], "expires": time.time() - 1}
-    reranker = WordReranker(computed := [].append)
+    computed: list[Sequence[str]] = []
+    reranker = WordReranker(computed.append)
     queries.connect().rpush(reranking._queue_key(), json.dumps(late))
     with served(reranker):
         ask("tide", ["A tide."])
-    assert computed.__self__ == [["A tide."]]
+    assert computed == [["A tide."]]
 
 
 class TestOnAServer:
@@ -205,11 +210,32 @@ class TestOnAServer:
             reranking.prepare()
 
 
-@pytest.mark.parametrize("model", ["", "no such folder"])
-def test_a_model_that_is_not_there_is_said_before_anything_starts(settings, tmp_path, model):
-    settings.RERANKER_MODEL = model or str(tmp_path)
-    with pytest.raises(RerankerError, match="RERANKER_MODEL"):
+def test_a_folder_is_loaded_and_served(settings, tmp_path):
+    folder = rerankers.write_bert(tmp_path)
+    settings.RERANKER_MODEL = str(folder)
+    answering = Answering()
+    assert answering.is_ready(60)
+    found = ask()
+    answering.stop()
+    np.testing.assert_allclose(found, chances(LocalReranker(folder).score(QUERY, PASSAGES)), atol=1e-4)
+
+
+class TestItsFolder:
+    def test_it_works(self, settings, tmp_path):
+        for write in (rerankers.write_bert, rerankers.write_qwen):
+            folder = tmp_path / write.__name__
+            settings.RERANKER_MODEL = str(write(folder))
+            reranking.prepare()
+        CrossEncoder(str(folder), device="cpu").save_pretrained(str(tmp_path / "saved"))
+        settings.RERANKER_MODEL = str(tmp_path / "saved")
         reranking.prepare()
+
+    @pytest.mark.parametrize("model", ["empty", "no such folder", "an encoder"])
+    def test_one_that_is_none_is_said_before_anything_starts(self, settings, tmp_path, qwen_folder, model):
+        given = {"empty": str(tmp_path), "an encoder": str(qwen_folder)}
+        settings.RERANKER_MODEL = given.get(model, model)
+        with pytest.raises(RerankerError, match="RERANKER_MODEL"):
+            reranking.prepare()
 
 
 @pytest.mark.parametrize(

@@ -43,6 +43,20 @@ def test_a_password_in_the_address_is_refused_and_not_repeated(monkeypatch):
     assert "my-secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("", ""),
+        ("http://gpu:8001", "http://gpu:8001"),
+        ("http://gpu:8001/rerank", "http://gpu:8001"),
+        ("https://api.jina.ai/v1/rerank/", "https://api.jina.ai/v1"),
+    ],
+)
+def test_a_reranker_s_address_may_end_where_it_is_asked(monkeypatch, given, url):
+    monkeypatch.setenv("RERANKER_URL", given)
+    assert environment.reranker_url(ENV) == url
+
+
 def test_a_key_needs_a_server(monkeypatch):
     monkeypatch.setenv("EMBEDDING_API_KEY", "my-secret")
     assert environment.key_of(ENV, "EMBEDDING", URL) == "my-secret"

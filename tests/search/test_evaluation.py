@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from kb.models import Collection, User
+from tests.embeddings import rerankers
 
 pytestmark = pytest.mark.django_db
 
@@ -65,3 +66,15 @@ def test_nothing_is_left_of_it(dataset):
 def test_what_is_not_there_is_said(space, asked):
     with pytest.raises(CommandError):
         call_command("evaluate", "--dataset", *asked)
+
+
+def test_with_a_reranker_both_orders_are_measured(dataset, settings, tmp_path):
+    settings.RERANKER_MODEL = str(rerankers.write_bert(tmp_path / "reranker"))
+    found = evaluate(dataset, "--pool", "parallel", "--modes", "hybrid", "--rerank")
+    assert set(found) == {"hybrid", "hybrid, reranked"}
+    assert found["hybrid"]["all"]["recall@5"] == found["hybrid, reranked"]["all"]["recall@5"] == 1
+
+
+def test_without_one_there_is_no_such_order(dataset):
+    with pytest.raises(CommandError, match="no reranker"):
+        evaluate(dataset, "--rerank")
