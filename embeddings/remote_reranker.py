@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as Late
 from typing import Any
 
 import numpy as np
@@ -58,7 +57,7 @@ class RemoteReranker:
         asked = self._threads.submit(self._score, query, passages, until)
         try:
             return asked.result(max(0.0, until - time.monotonic()))
-        except (Late, EncoderUnavailable):
+        except (TimeoutError, EncoderUnavailable):
             asked.cancel()
             self._rests_until = time.monotonic() + REST_SECONDS
             raise
@@ -101,7 +100,7 @@ class RemoteReranker:
 def _patience(until: float) -> Patience:
     left = until - time.monotonic()
     if left <= 0:
-        raise EncoderUnavailable("The time is over.")
+        raise TimeoutError
     return Patience(attempts=3, answer_seconds=left, total_seconds=left)
 
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import redis
@@ -22,7 +23,7 @@ from django.conf import settings
 from embeddings import cache as kept
 from embeddings import queries, serving, tokens
 from embeddings.encoder import EncoderError, EncoderOutOfMemory, EncoderUnavailable
-from embeddings.endpoint import Endpoint
+from embeddings.endpoint import Endpoint, Silent
 from embeddings.priority import Priority
 from embeddings.remote_reranker import RemoteReranker
 from embeddings.reranker import Chances, Odds, QueryTooLong, Reranker, RerankerError, chances, check
@@ -68,7 +69,7 @@ def name() -> str:
     """What people call it; empty where there is none."""
     model: str = settings.RERANKER_MODEL
     if settings.RERANKER_URL:
-        return model or settings.RERANKER_URL
+        return model or urlsplit(settings.RERANKER_URL).hostname or ""
     return model if tokens.is_hub_name(model) else Path(model).name
 
 
@@ -122,6 +123,7 @@ def rerank(query: str, passages: Sequence[str], *, instructions: Sequence[str], 
 
     Raises QueryTooLong or RerankerAway.
     """
+    seconds = min(seconds, LONGEST_SECONDS)
     until = time.monotonic() + seconds
     asked = [query, list(passages), list(instructions)]
 
@@ -133,7 +135,7 @@ def rerank(query: str, passages: Sequence[str], *, instructions: Sequence[str], 
         return chances(check(odds, passages=len(passages)))
     except redis.RedisError as error:
         raise RerankerAway("Redis does not answer.") from error
-    except TimeoutError as error:
+    except (TimeoutError, Silent) as error:
         raise RerankerLate("The reranker did not answer in time.") from error
     except (EncoderUnavailable, RerankerError) as error:
         raise RerankerAway(str(error)) from error

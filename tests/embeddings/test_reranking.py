@@ -241,7 +241,7 @@ class TestItsFolder:
 @pytest.mark.parametrize(
     ("model", "url", "name"),
     [("", "", ""), ("BAAI/bge-reranker-v2-m3", "", "BAAI/bge-reranker-v2-m3"), ("/models/own", "", "own"),
-     ("rerank-1", "http://gpu:1", "rerank-1"), ("", "http://gpu:1", "http://gpu:1")],
+     ("rerank-1", "http://gpu:1", "rerank-1"), ("", "http://gpu:1/v1", "gpu")],
 )  # fmt: skip
 def test_it_has_a_name(settings, model, url, name):
     settings.RERANKER_MODEL, settings.RERANKER_URL = model, url

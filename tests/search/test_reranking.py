@@ -1,19 +1,23 @@
 """A search whose first passages a reranker reads: another order, in time or not at all."""
 
 import threading
+import uuid
 from collections.abc import Iterator, Sequence
 
 import pytest
 from django.test import Client
+from hypothesis import given
+from hypothesis import strategies as st
 
 from embeddings import reranking
 from embeddings.priority import Priority
 from embeddings.reranking import Answering
 from kb import context
 from kb.models import Chunk, Collection
-from search import addresses, retrieval
+from search import addresses, ranking, retrieval
 from search.hits import Answer, Hit, Query
 from search.models import SearchLogEntry
+from search.ranking import Candidate
 from tests.conftest import client_of
 from tests.embeddings import rerankers, scripted
 from tests.embeddings.rerankers import WordReranker
@@ -104,6 +108,19 @@ def test_it_reads_what_the_encoder_read_and_knows_what_is_looked_for(
 )  # fmt: skip
 def test_by_default_it_has_its_say_unless_words_alone_decide(library, alice, reranker, query, is_reranked):
     assert ask(alice, **query).reranked is is_reranked
+
+
+@given(st.lists(st.tuples(st.floats(0, 1), st.sampled_from([None, 1e-13, 0.2, 0.2, 1.0])), max_size=20))
+def test_what_was_read_stands_first_and_its_ties_as_they_stood(scored):
+    ones = [Candidate(uuid.UUID(int=n), fused=fused, score=fused) for n, (fused, _chance) in enumerate(scored)]
+    read = [
+        one if chance is None else ranking.reranked(one, chance)
+        for one, (_fused, chance) in zip(ones, scored, strict=True)
+    ]
+    ordered = sorted(read, key=lambda one: one.key)
+    expected = sorted(read, key=lambda one: (one.rerank is None, -(one.rerank or 0.0), -one.fused, str(one.chunk_id)))
+    assert ordered == expected
+    assert len({one.key for one in read}) == len(read)
 
 
 class TestBelowTheFirst:
