@@ -18,6 +18,14 @@ from search.hits import Query
 log = logging.getLogger(__name__)
 
 
+def may_read(query: Query) -> bool:
+    """Whether a reranker has a say in this query: by default wherever there is one and meaning counts. A passage in
+    place of words cannot be asked with."""
+    if query.like is not None or not reranking.is_configured():
+        return False
+    return query.mode != "lexical" if query.rerank is None else query.rerank
+
+
 class Reranking:
     """What a reranker says of the candidates of one query. Reads each passage once, however often it is asked."""
 
@@ -32,7 +40,7 @@ class Reranking:
         self._text = syntax.parse(query.text).wanted
         self._box = settings.RERANKER_TIMEOUT_MS / 1000 if seconds is None else seconds
         self._known: dict[UUID, float] = {}
-        self.depth = settings.RERANKER_CANDIDATES if self._text and _is_wanted(query) else 0
+        self.depth = settings.RERANKER_CANDIDATES if self._text and may_read(query) else 0
         """So many candidates are read."""
         if self.depth and query.after and not query.after.reranked:
             self._give_up(_("The page before was not reranked, and this one goes on in its order."))
@@ -67,10 +75,3 @@ class Reranking:
 
     def _give_up(self, why: str) -> None:
         self.depth, self.why_not = 0, why
-
-
-def _is_wanted(query: Query) -> bool:
-    """By default wherever there is a reranker and meaning counts; a passage instead of words cannot be asked with."""
-    if query.like is not None or not reranking.is_configured():
-        return False
-    return query.mode != "lexical" if query.rerank is None else query.rerank

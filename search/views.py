@@ -1,6 +1,6 @@
 """The search page: a question, and the passages that answer it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -12,11 +12,11 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
-from embeddings import queries, reranking
+from embeddings import queries
 from kb.models import Chunk, Collection, Document, Revision, User
 from kb.models.document import UNFINISHED
 from kb.views import access
-from search import addresses, citations, facets, golden, highlights, log, quotations, retrieval, scope
+from search import addresses, citations, facets, golden, highlights, log, quotations, reranking, retrieval, scope
 from search import comparison as comparing
 from search.addresses import Address
 from search.hits import MODES, Answer, Citation
@@ -95,7 +95,7 @@ def _page(request: HttpRequest, address: Address) -> HttpResponse:
         "facets": offered,
         "chips": facets.chips(address, offered),
         "modes": [(mode, facets.MODES[mode]) for mode in MODES],
-        "orders": facets.ORDERS.items() if reranking.is_configured() else (),
+        "orders": facets.ORDERS.items() if reranking.may_read(replace(address.query(), rerank=None)) else (),
         "again": f"{reverse('search_again')}?{address.asked}",
         "longest": addresses.LONGEST,
         "saved_as": SavedSearch.objects.filter(user=person, asked=address.asked).first(),

@@ -316,6 +316,7 @@ class TestPage:
         assert page.count('name="order"') == 2
         as_found = browser.get("/", {"q": ASKED, "order": addresses.FOUND})
         assert titles(as_found.context["answer"]) == titles(ask(alice, rerank=False))
+        assert 'name="order"' not in browser.get("/", {"q": ASKED, "mode": "lexical"}).content.decode()
         settings.RERANKER_MODEL = ""
         assert 'name="order"' not in browser.get("/", {"q": ASKED}).content.decode()
 
