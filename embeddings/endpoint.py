@@ -1,11 +1,12 @@
-"""An OpenAI-compatible server over HTTP: what is tried again, for how long, and what its failures mean."""
+"""A model's server over HTTP: what is tried again, for how long, and what its failures mean."""
 
 import email.utils
+import json
 import random
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar
@@ -17,6 +18,9 @@ from embeddings.encoder import EncoderUnavailable
 
 AT_ONCE = 8
 """Requests under way together: a server with a GPU makes one batch of them."""
+
+LARGEST_ANSWER = 32 * 1024 * 1024
+"""Bytes: some ten times what 32 embeddings of 4,096 numbers take as text."""
 
 _CONNECT_SECONDS = 3.0
 _FIRST_PAUSE = 0.5
@@ -61,6 +65,10 @@ class Failed(EncoderUnavailable):
     """The server answered that it failed."""
 
 
+class _Endless(Exception):
+    """The answer began in time and did not end in time."""
+
+
 class Endpoint:
     """A server by its base address, as OpenAI's clients take it (`http://host:port/v1`). Safe to share by threads."""
 
@@ -86,6 +94,10 @@ class Endpoint:
     def ask(self, path: str) -> Any:
         """The JSON at an address. Raises Refused or EncoderUnavailable."""
         return _patiently(lambda seconds: self._try(path, None, seconds), START)
+
+    def post(self, path: str, body: Mapping[str, Any], patience: Patience) -> Any:
+        """The JSON answered to a body. Raises Refused or EncoderUnavailable."""
+        return _patiently(lambda seconds: self._try(path, body, seconds), patience)
 
     def close(self) -> None:
         """Give up the connections that are kept open."""
@@ -115,34 +127,49 @@ class Endpoint:
         return _patiently(attempt, patience, given_up)
 
     def _try(self, path: str, body: Mapping[str, Any] | None, seconds: float) -> Any:
+        method = "GET" if body is None else "POST"
         timeout = httpx2.Timeout(seconds, connect=min(seconds, _CONNECT_SECONDS))
+        until = time.monotonic() + seconds
         try:
-            answer = self._client.request("GET" if body is None else "POST", path, json=body, timeout=timeout)
-        except httpx2.ReadTimeout as error:
-            raise Silent(f"The server at {self.url} did not answer within {seconds:.0f} s.") from error
+            with self._client.stream(method, path, json=body, timeout=timeout) as answer:
+                content = b"".join(self._pieces(answer, until))
+        except (httpx2.ReadTimeout, _Endless) as error:
+            raise Silent(f"The server at {self.url} did not answer within {seconds:g} s.") from error
         except httpx2.RequestError as error:
             reason = str(error) or type(error).__name__
             raise EncoderUnavailable(f"The server at {self.url} cannot be reached: {reason}.") from error
         if answer.is_success:
-            return self._decode(answer)
-        raise self._failure(answer)
+            return self._decode(content)
+        raise self._failure(answer, content)
 
-    def _decode(self, answer: httpx2.Response) -> Any:
+    def _pieces(self, answer: httpx2.Response, until: float) -> Iterator[bytes]:
+        """What the server sends, as long as it is neither too much nor too late: a piece now and then would never run
+        into the timeout of one read."""
+        size = 0
+        for piece in answer.iter_bytes():
+            size += len(piece)
+            if size > LARGEST_ANSWER:
+                raise EncoderUnavailable(f"The server at {self.url} answered with more than it was asked for.")
+            if time.monotonic() > until:
+                raise _Endless
+            yield piece
+
+    def _decode(self, content: bytes) -> Any:
         try:
-            return answer.json()
-        except ValueError as error:
+            return json.loads(content)
+        except (ValueError, RecursionError) as error:
             raise EncoderUnavailable(f"The server at {self.url} answered with something that is not JSON.") from error
 
-    def _failure(self, answer: httpx2.Response) -> Exception:
-        sentence = f"The server at {self.url} answered {answer.status_code}: {self._message(answer)}"
+    def _failure(self, answer: httpx2.Response, content: bytes) -> Exception:
+        sentence = f"The server at {self.url} answered {answer.status_code}: {self._message(answer, content)}"
         if answer.status_code in _PASSING or answer.status_code >= 500:
             return Failed(sentence, pause=retry_after(answer.headers.get("Retry-After", "")))
         return Refused(sentence, status=answer.status_code)
 
-    def _message(self, answer: httpx2.Response) -> str:
+    def _message(self, answer: httpx2.Response, content: bytes) -> str:
         try:
-            said = openai.read_error(answer.json())
-        except ValueError:
+            said = openai.read_error(json.loads(content))
+        except (ValueError, RecursionError):
             said = ""
         said = (said or answer.reason_phrase)[:_MESSAGE_CHARS]
         # Some servers repeat the key that they do not accept.

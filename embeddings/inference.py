@@ -4,7 +4,7 @@ Here and in `attention` alone is torch imported.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,17 +67,10 @@ class Model:
     def run(self, texts: Sequence[Text]) -> Embeddings:
         """The embeddings at the model's own size, of any length. Raises EncoderOutOfMemory."""
         try:
-            return self._run(texts)
-        except (torch.OutOfMemoryError, MemoryError):
-            pass  # what the failed run held is free only once its exception is gone
-        except RuntimeError as error:
-            if self._compiled and isinstance(error, torch._dynamo.exc.TorchDynamoException):
-                self._run_as_written(error)
-                return self._run(texts)
-            if "can't allocate memory" not in str(error):  # what torch says without a GPU
-                raise
-        torch.cuda.empty_cache()
-        raise EncoderOutOfMemory(f"{len(texts)} texts do not fit the memory of the device.")
+            return sparing(lambda: self._run(texts), texts=len(texts))
+        except torch._dynamo.exc.TorchDynamoException as error:
+            self._run_as_written(error)
+            return sparing(lambda: self._run(texts), texts=len(texts))
 
     def _run(self, texts: Sequence[Text]) -> Embeddings:
         return self._run_packed(texts) if self.packs else self._run_plainly(texts)
@@ -154,6 +147,19 @@ class Model:
         for layer in self._compiled:
             layer._compiled_call_impl = None  # torch has no other way back from Module.compile
         self._compiled = []
+
+
+def sparing(run: Callable[[], Embeddings], *, texts: int) -> Embeddings:
+    """What `run` computes of so many texts. Raises EncoderOutOfMemory."""
+    try:
+        return run()
+    except (torch.OutOfMemoryError, MemoryError):
+        pass  # what the failed run held is free only once its exception is gone
+    except RuntimeError as error:
+        if "can't allocate memory" not in str(error):  # what torch says without a GPU
+            raise
+    torch.cuda.empty_cache()
+    raise EncoderOutOfMemory(f"{texts} texts do not fit the memory of the device.")
 
 
 def use_cores(threads: int | None) -> None:

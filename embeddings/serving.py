@@ -33,14 +33,14 @@ RETRY_SECONDS = 60
 OUTAGE_SECONDS = 15
 """A server that does not answer now may sooner."""
 
-_device = Priority()
-"""All encoders that compute in this process share the device."""
+DEVICE = Priority()
+"""All that computes in this process shares the device."""
 
 
 class Server:
     """The encoder of a space, and the two ways to it."""
 
-    def __init__(self, encoder: Encoder, space_id: uuid.UUID, device: Priority = _device) -> None:
+    def __init__(self, encoder: Encoder, space_id: uuid.UUID, device: Priority = DEVICE) -> None:
         self.encoder = encoder
         self.space_id = space_id
         self._device = device
@@ -131,7 +131,7 @@ def _load(space: Space) -> Server:
         encoder.encode_queries(["ready"])
     log.info("The encoder of %s is ready after %.1f s.", space.name, time.monotonic() - started)
     # A server elsewhere uses nothing of this device: while it is slow or away, the other spaces are answered.
-    loaded = Server(encoder, space.pk, Priority() if space.url else _device)
+    loaded = Server(encoder, space.pk, Priority() if space.url else DEVICE)
     _held = {**_held, space.pk: loaded}
     _refused.pop(space.pk, None)
     return loaded

@@ -11,7 +11,7 @@ from celery.signals import worker_ready, worker_shutting_down
 from celery.worker import state as worker_state
 from django.db import close_old_connections
 
-from embeddings import requests, serving, watchdog
+from embeddings import requests, reranking, serving, watchdog
 from embeddings.models import Space
 from kb import bell, indexing, ingestion, spaces
 
@@ -47,14 +47,17 @@ def sweep() -> None:
     ingestion.sweep()
 
 
+_Thread = serving.Answering | requests.Answering | reranking.Answering | indexing.Indexing
+
+
 @worker_ready.connect
 def answer_queries(sender: Any, **kwargs: Any) -> None:
-    """The embed worker answers queries and requests too, beside its loop, builds indexes, and finds what waits from
-    before."""
+    """The embed worker answers queries and requests too, beside its loop, reranks, builds indexes, and finds what waits
+    from before."""
     if "embed" not in sender.app.amqp.queues.consume_from:
         return
     watchdog.arm(ingestion.put_down)
-    for thread in (serving.Answering(_wanted), requests.Answering(), indexing.Indexing()):
+    for thread in (serving.Answering(_wanted), requests.Answering(), reranking.Answering(), indexing.Indexing()):
         worker_shutting_down.connect(partial(_stop, thread), weak=False)
     bell.ring("embed")
 
@@ -65,7 +68,7 @@ def _wanted() -> Sequence[Space]:
     return spaces.wanted()
 
 
-def _stop(thread: serving.Answering | requests.Answering | indexing.Indexing, **_: Any) -> None:
+def _stop(thread: _Thread, **_: Any) -> None:
     thread.stop()
 
 

@@ -26,6 +26,9 @@ LONGEST = 4_000
 MOST = 100
 """Values of one filter."""
 
+FOUND = "found"
+"""The order that asks for no reranker."""
+
 PERIODS = {"week": timedelta(days=7), "month": timedelta(days=30), "year": timedelta(days=365)}
 
 _YEARS = range(1900, 2200)
@@ -70,6 +73,10 @@ class Address:
         return next((mode for mode in MODES if mode in self.values("mode")), "hybrid")
 
     @property
+    def order(self) -> str:
+        return next(iter(self.values("order")), "")
+
+    @property
     def since(self) -> str:
         return next(iter(self.values("since")), "")
 
@@ -95,6 +102,10 @@ class Address:
     def on_page(self, number: int) -> "Address":
         return replace(self, page=number)
 
+    def as_found(self) -> "Address":
+        """The same page without a reranker."""
+        return replace(self, pairs=(*self.without(("order", FOUND)).pairs, ("order", FOUND)))
+
     def query(self) -> Query:
         kinds = (alike for value in self.values("kind") for alike in wording.alike(value))
         return Query(
@@ -109,6 +120,7 @@ class Address:
             created_after=self._after(),
             created_before=self._before(),
             like=uuid.UUID(self.like) if self.like else None,
+            rerank=False if self.order == FOUND else None,
         )
 
     def _after(self) -> datetime | None:
@@ -172,9 +184,10 @@ _CLEANED: dict[str, Callable[[str], str]] = {
     "since": _date,
     "until": _date,
     "mode": _one_of([mode for mode in MODES if mode != "hybrid"]),
+    "order": _one_of([FOUND]),
 }
 _SEVERAL = {"collection", "language", "kind", "tag"}
-_NARROWING = {*_CLEANED} - {"q", "like"}
+_NARROWING = {*_CLEANED} - {"q", "like", "order"}
 
 
 def _day(value: str) -> date | None:

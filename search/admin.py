@@ -59,10 +59,10 @@ class GoldenQueryAdmin(admin.ModelAdmin[GoldenQuery]):
 @admin.register(EvaluationRun)
 class EvaluationRunAdmin(ReadOnly, admin.ModelAdmin[EvaluationRun]):
     list_display = (
-        "created_at", "collection", "space_name", "state", "queries", "recall_column", "ndcg_column", "mrr_column",
-        "started_by",
+        "created_at", "collection", "space_name", "reranker", "state", "queries", "recall_column", "ndcg_column",
+        "mrr_column", "started_by",
     )  # fmt: skip
-    list_filter = ("state", "collection", "space_name")
+    list_filter = ("state", "collection", "space_name", "reranker")
     list_select_related = ("collection", "started_by")
     date_hierarchy = "created_at"
     exclude = ("figures", "lease_token", "lease_expires_at", "next_attempt_at", "attempts")

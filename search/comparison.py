@@ -69,7 +69,7 @@ def golden(user: User, reembedding: Reembedding) -> tuple[EvaluationRun, Evaluat
 
 
 def _run(user: User, reembedding: Reembedding, space_id: UUID) -> EvaluationRun:
-    measured = EvaluationRun.objects.filter(collection=reembedding.collection_id, space=space_id)
+    measured = EvaluationRun.objects.filter(collection=reembedding.collection_id, space=space_id, reranker="")
     known = (
         measured.exclude(state=RunState.FAILED)
         .filter(created_at__gte=reembedding.embedded_at or reembedding.created_at)
@@ -110,7 +110,7 @@ def _question(chunk: Chunk) -> str:
 
 
 def _hits(user: User | AnonymousUser, collection: Collection, space: Space, question: str) -> Sequence[Hit]:
-    query = Query(question, collections=(str(collection.pk),), limit=DEPTH, mode="semantic")
+    query = Query(question, collections=(str(collection.pk),), limit=DEPTH, mode="semantic", rerank=False)
     answer = retrieval.search(user, query, space_id=space.pk)
     if answer.degraded:
         raise EncoderAway(answer.degraded)

@@ -16,7 +16,7 @@ from kb import wording
 from kb.models import Collection, User
 from kb.templatetags.languages import language_name
 from search import scope
-from search.addresses import PERIODS, Address
+from search.addresses import FOUND, PERIODS, Address
 from search.hits import Query
 
 MOST = 40
@@ -63,6 +63,12 @@ MODES = {
     "hybrid": _("Meaning and words"),
     "semantic": _("Meaning only"),
     "lexical": _("Words only"),
+}
+
+
+ORDERS = {
+    "": _("The reranker's"),
+    FOUND: _("As found"),
 }
 
 

@@ -139,7 +139,7 @@ class EvaluationViewSet(_OfCollection):
         if space_id is not None:
             self._must_manage(collection)
         try:
-            run = runs.start(self.person(), collection, space_id=space_id)
+            run = runs.start(self.person(), collection, space_id=space_id, reranked=asked.reranked())
         except runs.Unmeasurable as why:
             raise serializers.ValidationError({"space" if space_id else "collection": [str(why)]}) from why
         return Response(self.get_serializer(run).data, status=202)

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db.models.functions import Length
 from rest_framework import serializers
 
+from embeddings import reranking
 from kb.models import Chunk, Collection, Document, RevisionText
 from kb.serializers import CleanField, Strict
 from search.forms import LanguageField
@@ -129,6 +130,17 @@ class EvaluationRequestSerializer(Strict):
         required=False, help_text="Another space than the one that is served; for managers of the collection."
     )
 
+    rerank = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="In the order of the reranker, or as found; by default in the reranker's where one is set up.",
+    )
+
+    def reranked(self) -> bool:
+        asked: bool | None = self.validated_data["rerank"]
+        return reranking.is_configured() if asked is None else asked
+
     def space_id(self) -> UUID | None:
         found: UUID | None = self.validated_data.get("space")
         return found
@@ -144,7 +156,7 @@ class EvaluationRunSerializer(serializers.ModelSerializer):  # type: ignore[type
     class Meta:
         model = EvaluationRun
         fields = [
-            "id", "state", "detail", "space", "space_name", "settings", "queries", "unmeasured", "figures",
+            "id", "state", "detail", "space", "space_name", "reranker", "settings", "queries", "unmeasured", "figures",
             "started_by", "created_at", "started_at", "finished_at",
         ]  # fmt: skip
         read_only_fields = fields

@@ -12,11 +12,13 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from embeddings import reranking
 from kb import sentences, uploads
 from kb.models import Chunk, Collection
 from kb.reading.failures import Unreadable
 from kb.views import access, returning
 from search import charts, citations, exchange, formats, golden, runs
+from search.addresses import FOUND
 from search.forms import GoldenQueryForm, GradeForm, VerdictForm
 from search.models import EvaluationRun, GoldenQuery, Judgement, RunState
 from search.models.golden import Grade
@@ -126,10 +128,15 @@ def evaluate(request: HttpRequest, slug: str) -> HttpResponse:
     """Measure the collection by its golden queries."""
     collection = access.writable_collection(request, slug)
     try:
-        runs.start(access.person(request), collection)
+        runs.start(access.person(request), collection, reranked=_is_reranked(request))
     except runs.Unmeasurable as why:
         messages.warning(request, str(why))
     return returning.to(f"{reverse('golden', args=[slug])}#runs")
+
+
+def _is_reranked(request: HttpRequest) -> bool:
+    """As people search, unless the other order was asked for."""
+    return reranking.is_configured() and request.POST.get("order") != FOUND
 
 
 @login_required
@@ -191,6 +198,7 @@ def _render_index(
         "under_way": any(run.unfinished for run in shown),
         "chart": charts.of(done),
         "latest": done[-1] if done else None,
+        "has_reranker": reranking.is_configured(),
         "comparison": runs.between(*done[-2:]) if len(done) > 1 else None,
         "formats": [(name, one.title) for name, one in formats.FORMATS.items()],
         "mistaken": mistaken,

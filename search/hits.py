@@ -17,12 +17,18 @@ GROUPS: tuple[Group, ...] = ("passage", "document")
 
 @dataclass(frozen=True)
 class Cursor:
-    """Where a page ended: the rank, the fused score and the id of its last hit. The next page holds what stands below,
-    whatever came or went above meanwhile."""
+    """Where a page ended: the rank of its last hit, and what that hit was sorted by (`Candidate.key`). The next page
+    holds what stands below, whatever came or went above meanwhile. `reranked`: in the order of a reranker."""
 
     rank: int
+    order: float
     fused: float
     chunk_id: UUID
+    reranked: bool
+
+    @property
+    def key(self) -> tuple[float, float, str]:
+        return -self.order, -self.fused, str(self.chunk_id)
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,8 @@ class Query:
     """What the person typed, and what narrows it. Empty filters narrow nothing. `collections` holds ids or slugs,
     `documents` ids, `metadata` what a document's metadata must contain. `like` is a passage instead of words: what
     says something similar is looked for. `context` asks for so many passages on either side of each hit. Without
-    `folding` near-identical passages stand beside each other."""
+    `folding` near-identical passages stand beside each other. `rerank` is None for the default: where there is a
+    reranker, and words alone do not decide."""
 
     text: str
     collections: tuple[str, ...] = ()
@@ -45,6 +52,7 @@ class Query:
     created_after: datetime | None = None
     created_before: datetime | None = None
     balance_languages: bool | None = None
+    rerank: bool | None = None
     min_score: float | None = None
     like: UUID | None = None
     group: Group = "passage"
@@ -87,7 +95,8 @@ class Citation:
 class Scores:
     """Why a hit stands where it stands. `semantic`: inner product of the embeddings, centred by
     language where the query is balanced; `lexical`: the share of the
-    query's words found in the passage, rare words counting more, 0 to 1; `fused`: what the order is made by."""
+    query's words found in the passage, rare words counting more, 0 to 1; `fused`: what the order is made by, unless the
+    passage has been reranked; `rerank`: the chance that it answers as the reranker sees it, 0 to 1."""
 
     semantic: float | None
     lexical: float | None
@@ -106,7 +115,8 @@ class Neighbour:
 
 @dataclass(frozen=True)
 class Hit:
-    """A chunk found for a query. `score` is the calibrated chance that it answers, 0 to 1 (`ranking.calibrated`).
+    """A chunk found for a query. `score` is the chance that it answers, 0 to 1: calibrated (`ranking.Scale`), or the
+    reranker's where there is one.
     `highlights` are ranges of `text`. `folded` passages said the same and were left out. `more` are further hits in the
     same document, where hits are grouped."""
 
@@ -135,8 +145,9 @@ class Seen:
 
 @dataclass(frozen=True)
 class Answer:
-    """The hits of a query. `degraded` says, when not empty, why this is less than what was asked for; `nothing_good`
-    that no passage is likely to answer; `next` where the next page begins; `seen` is for means of queries."""
+    """The hits of a query. `degraded` says, when not empty, why this is less than what was asked for; `not_reranked`
+    why the order is not the reranker's although it was to be, `reranker_away` that it may be soon; `nothing_good` that
+    no passage is likely to answer; `next` where the next page begins; `seen` is for means of queries."""
 
     query: Query
     hits: list[Hit]
@@ -146,5 +157,8 @@ class Answer:
     nothing_good: bool = False
     next: Cursor | None = None
     seen: tuple[Seen, ...] = ()
+    reranked: bool = False
+    not_reranked: str = ""
+    reranker_away: bool = False
     timings_ms: dict[str, float] = field(default_factory=dict)
     took_ms: float = 0.0

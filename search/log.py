@@ -36,7 +36,7 @@ def record(user: User | AnonymousUser, answer: Answer) -> None:
             timings_ms=answer.timings_ms,
             hits=len(answer.hits),
             best_score=max((hit.score for hit in answer.hits), default=None),
-            degraded=bool(answer.degraded),
+            degraded=bool(answer.degraded or answer.not_reranked),
             text=answer.query.text if settings.SEARCH_LOG_TEXT else "",
         )
     except DatabaseError as error:

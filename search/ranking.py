@@ -39,7 +39,8 @@ questions, and for one in four when the right paragraph is taken away and others
 class Candidate:
     """A chunk in the running. `semantic` is None where there is no embedding to compare, `lexical` is the share of the
     query's weight in words it covers, `matched` the telling words, `nearness` how close together they stand. `fused` is
-    what the order is made by, `score` the chance that it answers."""
+    what the order is made by before a reranker has read it, `rerank` the chance that it answers in the reranker's eyes,
+    `score` that chance or, without a reranker, the one that `fused` stands for."""
 
     chunk_id: UUID
     semantic: float | None = None
@@ -48,11 +49,17 @@ class Candidate:
     nearness: float = 0.0
     fused: float = 0.0
     score: float = 0.0
+    rerank: float | None = None
 
     @property
-    def key(self) -> tuple[float, str]:
-        """What candidates are sorted by. No two have the same."""
-        return -self.fused, str(self.chunk_id)
+    def order(self) -> float:
+        """The higher, the earlier. What a reranker has read stands above all that it has not: fused scores end at 1."""
+        return self.fused if self.rerank is None else 1.0 + self.rerank
+
+    @property
+    def key(self) -> tuple[float, float, str]:
+        """What candidates are sorted by. No two have the same; what is alike to a reranker stays as it was."""
+        return -self.order, -self.fused, str(self.chunk_id)
 
 
 def fuse(candidates: Sequence[Candidate], scale: Scale) -> list[Candidate]:
@@ -70,6 +77,16 @@ def fuse(candidates: Sequence[Candidate], scale: Scale) -> list[Candidate]:
     return sorted(
         (replace(one, fused=score, score=scale.chance(score)) for one, score in fused), key=lambda one: one.key
     )
+
+
+def reranked(one: Candidate, chance: float) -> Candidate:
+    """A candidate that a reranker gives this chance."""
+    return replace(one, rerank=chance, score=chance)
+
+
+def below(one: Candidate, least: float) -> Candidate:
+    """A candidate below those that were reranked, of which none has less than this chance: it has no more."""
+    return replace(one, score=min(one.score, least))
 
 
 def _worded(one: Candidate) -> float:

@@ -27,6 +27,7 @@ from search import citations, lexical, ranking, scope, shape, syntax
 from search.hits import Answer, Mode, Query, Seen
 from search.models import QueryMean
 from search.ranking import Candidate
+from search.reranking import Reranking
 
 CANDIDATES = 200
 """So many chunks each of the two searches brings to the fusion; more where deep pages ask for them."""
@@ -66,13 +67,16 @@ class BadQuery(ValueError):
         self.about = about
 
 
-def search(user: User | AnonymousUser, query: Query, *, space_id: UUID | None = None) -> Answer:
+def search(
+    user: User | AnonymousUser, query: Query, *, space_id: UUID | None = None, patience: float | None = None
+) -> Answer:
     """The passages this person may see that answer the query, best first. With `space_id` meaning is asked for in that
     space alone, whichever the collections are served from.
 
     Asks for meaning and for words, or one of them (`query.mode`); for what resembles a passage, where the query names
-    one. When the encoder is away the words alone decide, and the answer says so. Raises BadQuery when there is nothing
-    to look for.
+    one. When the encoder is away the words alone decide, and the answer says so; so it does where a reranker was to
+    read the first passages and has not within `patience` seconds, by default the configured ones. Raises BadQuery when
+    there is nothing to look for.
     """
     started = time.perf_counter()
     if not query.text.strip() and query.like is None:
@@ -85,7 +89,10 @@ def search(user: User | AnonymousUser, query: Query, *, space_id: UUID | None = 
     inside = scope.Inside.of(user, query, space_id)
     with clock.time("encode"):
         encoded, degraded = _encode(user, query, example, inside)
-    page = _page(user, query, where, inside, encoded, clock)
+    reranking = Reranking(query, seconds=patience)
+    page = _page(user, query, where, inside, encoded, reranking, clock)
+    if reranking.seconds:
+        clock.move(reranking.seconds, out_of="rank", to="rerank")
     with clock.time("cite"):
         hits = shape.hits(query, page)
     mode: Mode = query.mode if encoded else "lexical"
@@ -98,6 +105,9 @@ def search(user: User | AnonymousUser, query: Query, *, space_id: UUID | None = 
         nothing_good=page.best < ranking.GOOD,
         next=page.next,
         seen=_seen(query, encoded),
+        reranked=page.reranked,
+        not_reranked=reranking.why_not,
+        reranker_away=reranking.is_away,
         timings_ms=clock.milliseconds,
         took_ms=round((time.perf_counter() - started) * 1000, 1),
     )
@@ -108,6 +118,11 @@ class _Clock:
 
     def __init__(self) -> None:
         self.milliseconds: dict[str, float] = {}
+
+    def move(self, seconds: float, *, out_of: str, to: str) -> None:
+        """Count some of what was spent on one step for another."""
+        self.milliseconds[out_of] = round(self.milliseconds[out_of] - seconds * 1000, 1)
+        self.milliseconds[to] = round(seconds * 1000, 1)
 
     @contextmanager
     def time(self, step: str) -> Iterator[None]:
@@ -240,6 +255,7 @@ def _page(
     where: scope.Scope,
     inside: scope.Inside,
     encoded: Sequence[_Encoded],
+    reranking: Reranking,
     clock: "_Clock",
 ) -> shape.Page:
     """One page of hits. Where so many candidates say the same that the page is not full, more are fetched."""
@@ -250,9 +266,8 @@ def _page(
             found = _retrieve(query, where, inside, encoded, rows, wanted)
         with clock.time("rank"):
             ranked = ranking.fuse(found.candidates, _scale(encoded))
-            page = shape.page(user, query, ranked)
-        is_all_good = not query.min_score or not ranked or ranked[-1].score >= query.min_score
-        if page.has_more or not found.is_cut or not is_all_good or wanted >= MOST_CANDIDATES:
+            page = shape.page(user, query, ranked, reranking)
+        if page.has_more or not found.is_cut or page.ends or wanted >= MOST_CANDIDATES:
             return page
         wanted *= 4
 

@@ -20,7 +20,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
-from embeddings import queries
+from embeddings import queries, reranking
 from embeddings.models import Space
 from kb import bell
 from kb.models import Collection, Embedding, User
@@ -47,8 +47,11 @@ PATIENCE = timedelta(hours=1)
 
 _AWAY = gettext_noop("Search by meaning is not available just now; the run goes on when it is.")
 _NEVER_CAME = gettext_noop("Search by meaning was not available for an hour.")
+_UNRANKED = gettext_noop("The reranker is not available just now; the run goes on when it is.")
+_NEVER_RANKED = gettext_noop("The reranker was not available for an hour.")
 _NOBODY = gettext_noop("Whoever started this run may no longer see the collection.")
 _SPACE_GONE = gettext_noop("The space that this run was to measure is gone.")
+_RERANKER_GONE = gettext_noop("The reranker that this run was to measure is gone.")
 _NOTHING = gettext_noop("No golden query has an answer that is searchable.")
 _STOPPED = gettext_noop("The worker was stopped each time it took up this run.")
 
@@ -76,9 +79,13 @@ class Comparison:
     chance: float
 
 
-def start(user: User, collection: Collection, *, space_id: uuid.UUID | None = None) -> EvaluationRun:
-    """A run that measures a collection in a space, by default the one it is served from: the one that is already under
-    way, or a new one. Raises Unmeasurable."""
+def start(
+    user: User, collection: Collection, *, space_id: uuid.UUID | None = None, reranked: bool = False
+) -> EvaluationRun:
+    """A run that measures a collection in a space, by default the one it is served from, in the order of the reranker
+    or as found: the one that is already under way, or a new one. Raises Unmeasurable."""
+    if reranked and not reranking.is_configured():
+        raise Unmeasurable(_("There is no reranker here: RERANKER_MODEL or RERANKER_URL names one."))
     space = collection.active_space if space_id is None else _space_of(collection, space_id)
     judgements = Judgement.objects.filter(golden_query__collection=collection, grade__gt=0)
     if not judgements.exists():
@@ -87,6 +94,7 @@ def start(user: User, collection: Collection, *, space_id: uuid.UUID | None = No
         run, new = EvaluationRun.objects.unfinished().get_or_create(
             collection=collection,
             space=space,
+            reranker=reranking.name() if reranked else "",
             defaults={"space_name": space.name, "settings": _settings_of(collection, space), "started_by": user},
         )
         if new:
@@ -207,7 +215,9 @@ def _measure_slice(run_id: uuid.UUID | None) -> bool:
     try:
         _measure(lease)
     except queries.EncoderAway:
-        _wait_for_encoder(lease)
+        _wait(lease, _AWAY, in_vain=_NEVER_CAME)
+    except reranking.RerankerAway:
+        _wait(lease, _UNRANKED, in_vain=_NEVER_RANKED)
     except (LeaseLost, IntegrityError) as gone:  # the run, its collection or the golden query were deleted meanwhile
         log.info("Run %s is not ours any more, or lost a query: %r.", lease.run.pk, gone)
     return True
@@ -246,6 +256,8 @@ def _measure(lease: _Lease) -> None:
         return lease.release(**_failed(_NOBODY))
     if run.space_id is None:
         return lease.release(**_failed(_SPACE_GONE))
+    if run.reranker and run.reranker != reranking.name():
+        return lease.release(**_failed(_RERANKER_GONE))
     wanted = judging.targets(run.collection)
     done = run.outcomes.values("golden_query")
     for query in GoldenQuery.objects.filter(collection=run.collection).exclude(pk__in=done).order_by("pk"):
@@ -257,13 +269,17 @@ def _measure(lease: _Lease) -> None:
 
 
 def _ask(user: User, run: EvaluationRun, query: GoldenQuery, wanted: Sequence[Target]) -> list[Judged]:
-    """Raises queries.EncoderAway: figures of a search by words alone would say something else."""
+    """Raises queries.EncoderAway or reranking.RerankerAway: figures of a search by words alone, or in another order,
+    would say something else."""
     if not wanted:
         return []
-    asked = Query(query.text, collections=(str(run.collection_id),), limit=DEPTH)
-    answer = retrieval.search(user, asked, space_id=run.space_id)
+    asked = Query(query.text, collections=(str(run.collection_id),), limit=DEPTH, rerank=bool(run.reranker))
+    # What a reranker is worth is measured whatever the time box of searches; how long it takes, their log shows.
+    answer = retrieval.search(user, asked, space_id=run.space_id, patience=settings.LEASE_SECONDS / 2)
     if answer.degraded:
         raise queries.EncoderAway(answer.degraded)
+    if answer.reranker_away:
+        raise reranking.RerankerAway(answer.not_reranked)
     return judging.judge(query, answer.hits, wanted)
 
 
@@ -287,11 +303,11 @@ def _judged(language: str, written: dict[str, Any]) -> Judged:
     return Judged(language, written["language"], tuple(written["gains"]), tuple(written["ideal"]))
 
 
-def _wait_for_encoder(lease: _Lease) -> None:
+def _wait(lease: _Lease, why: str, *, in_vain: str) -> None:
     """Nothing is wrong with the run: this does not count as an attempt."""
     if timezone.now() - lease.run.created_at > PATIENCE:
-        return lease.release(**_failed(_NEVER_CAME))
-    return lease.release(attempts=0, detail=_AWAY, next_attempt_at=Now() + timedelta(seconds=PAUSE_SECONDS))
+        return lease.release(**_failed(in_vain))
+    return lease.release(attempts=0, detail=why, next_attempt_at=Now() + timedelta(seconds=PAUSE_SECONDS))
 
 
 def _failed(why: str) -> dict[str, Any]:

@@ -8,29 +8,31 @@ from uuid import UUID
 
 from rest_framework import serializers
 
+from embeddings import reranking
 from kb.serializers import MetadataField, Strict
 from search import highlights
 from search.hits import GROUPS, MODES, Answer, Citation, Cursor, Hit, Neighbour, Query
 from search.shape import DEEPEST
 
-_SEALED = struct.Struct(">Hd16s")
-"""Rank, score and id of the last hit of a page."""
+_SEALED = struct.Struct(">Hdd16s?")
+"""A Cursor: the fields in their order."""
 
 
 def _unsealed(given: str) -> Cursor:
     try:
-        rank, fused, chunk_id = _SEALED.unpack(base64.urlsafe_b64decode(given))
+        rank, order, fused, chunk_id, reranked = _SEALED.unpack(base64.urlsafe_b64decode(given))
     except (ValueError, struct.error) as error:
         raise serializers.ValidationError("This is not a cursor that an answer gave.") from error
     if rank >= DEEPEST:
         raise serializers.ValidationError("This is not a cursor that an answer gave.")
-    return Cursor(rank, fused, UUID(bytes=chunk_id))
+    return Cursor(rank, order, fused, UUID(bytes=chunk_id), reranked)
 
 
 def _sealed(cursor: Cursor | None) -> str | None:
     if cursor is None:
         return None
-    return base64.urlsafe_b64encode(_SEALED.pack(cursor.rank, cursor.fused, cursor.chunk_id.bytes)).decode()
+    fields = cursor.rank, cursor.order, cursor.fused, cursor.chunk_id.bytes, cursor.reranked
+    return base64.urlsafe_b64encode(_SEALED.pack(*fields)).decode()
 
 
 class QuerySerializer(Strict):
@@ -51,7 +53,12 @@ class QuerySerializer(Strict):
     media_types = serializers.ListField(child=serializers.CharField(max_length=100), max_length=20, required=False)
     created_after = serializers.DateTimeField(required=False)
     created_before = serializers.DateTimeField(required=False)
-    rerank = serializers.BooleanField(required=False, help_text="There is no reranker yet: only false is taken.")
+    rerank = serializers.BooleanField(
+        required=False,
+        allow_null=True,
+        default=None,
+        help_text="Let the reranker order the first passages; by default where one is set up, but for words alone.",
+    )
     balance_languages = serializers.BooleanField(
         required=False,
         allow_null=True,
@@ -87,18 +94,19 @@ class QuerySerializer(Strict):
         after, before = given.get("created_after"), given.get("created_before")
         if after and before and after > before:
             raise serializers.ValidationError({"created_before": ["This is earlier than created_after."]})
+        if given["rerank"] and "like" in given:
+            raise serializers.ValidationError({"rerank": ["A reranker is asked with words, not with a passage."]})
         return given
 
-    def validate_rerank(self, wanted: bool) -> bool:
-        if wanted:
-            raise serializers.ValidationError("There is no reranker here.")
+    def validate_rerank(self, wanted: bool | None) -> bool | None:
+        if wanted and not reranking.is_configured():
+            raise serializers.ValidationError("There is no reranker here: RERANKER_MODEL or RERANKER_URL names one.")
         return wanted
 
     def to_query(self) -> Query:
         """The checked query."""
         given = dict(self.validated_data)
-        for name in ("rerank", "highlights"):
-            given.pop(name, None)
+        given.pop("highlights")
         text, after = given.pop("query", ""), given.pop("cursor", None)
         given["documents"] = [str(document) for document in given.get("documents", ())]
         values: dict[str, Any] = {name: _fixed(value) for name, value in given.items()}
@@ -163,7 +171,7 @@ class ScoresSerializer(serializers.Serializer):  # type: ignore[type-arg]
     semantic = serializers.FloatField(allow_null=True)
     lexical = serializers.FloatField(allow_null=True)
     fused = serializers.FloatField()
-    rerank = serializers.FloatField(allow_null=True)
+    rerank = serializers.FloatField(allow_null=True, help_text="Null for passages that no reranker has read.")
 
 
 class NeighbourSerializer(serializers.Serializer):  # type: ignore[type-arg]
@@ -179,7 +187,9 @@ class ContextSerializer(serializers.Serializer):  # type: ignore[type-arg]
 
 class PassageHitSerializer(serializers.Serializer):  # type: ignore[type-arg]
     rank = serializers.IntegerField()
-    score = serializers.FloatField(help_text="The chance that the passage answers, 0 to 1, as measured on XQuAD.")
+    score = serializers.FloatField(
+        help_text="The chance that the passage answers, 0 to 1: the reranker's own, or as measured on XQuAD."
+    )
     scores = ScoresSerializer()
     text = serializers.CharField()
     highlights = serializers.ListField(child=serializers.ListField(child=serializers.IntegerField()))
@@ -205,6 +215,9 @@ class AnswerSerializer(serializers.Serializer):  # type: ignore[type-arg]
     took_ms = serializers.FloatField()
     mode = serializers.ChoiceField(choices=MODES)
     degraded = serializers.CharField(help_text="Empty, or why this is less than what was asked for.")
+    reranked = serializers.BooleanField(
+        help_text="The order is the reranker's. Where it was to be and is not, `degraded` says why."
+    )
     nothing_good = serializers.BooleanField(help_text="No passage is likely to answer.")
     hits = HitSerializer(many=True)
     next_cursor = serializers.CharField(allow_null=True)
@@ -262,7 +275,8 @@ def answer_json(answer: Answer) -> dict[str, Any]:
         "query": answer.query.text,
         "took_ms": answer.took_ms,
         "mode": answer.mode,
-        "degraded": answer.degraded,
+        "degraded": " ".join(why for why in (answer.degraded, answer.not_reranked) if why),
+        "reranked": answer.reranked,
         "nothing_good": answer.nothing_good,
         "hits": [_hit_json(answer.query, hit) for hit in answer.hits],
         "next_cursor": _sealed(answer.next),

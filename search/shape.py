@@ -1,8 +1,9 @@
 """The shape of a page: what says the same is folded, hits of one document are grouped, neighbours come along, and the
 next page begins where this one ended."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from math import ceil
 from uuid import UUID
 
@@ -12,9 +13,10 @@ from django.db.models import Q
 
 from kb import lexemes
 from kb.models import Chunk, User
-from search import citations
+from search import citations, ranking
 from search.hits import Cursor, Hit, Neighbour, Query, Scores
 from search.ranking import Candidate
+from search.reranking import Reranking
 
 DEEPEST = 1_000
 """The last rank there is: nobody reads so far, and whoever wants all passages can list them."""
@@ -53,30 +55,29 @@ class Shaped:
 
 @dataclass(frozen=True)
 class Page:
-    """What one page shows. `best` is the highest score there is on any page."""
+    """What one page shows. `best` is the highest score there is on any page; `ends`: what stands below all this has
+    less than the least score asked for; `reranked`: the order is the reranker's."""
 
     shown: list[Shaped]
     first_rank: int
     has_more: bool
     best: float
+    ends: bool
+    reranked: bool
     next: Cursor | None
 
 
-def page(user: User | AnonymousUser, query: Query, ranked: Sequence[Candidate]) -> Page:
+def page(user: User | AnonymousUser, query: Query, ranked: Sequence[Candidate], reranking: Reranking) -> Page:
     """The hits of the page asked for, of candidates in their order."""
-    good = [one for one in ranked if query.min_score is None or one.score >= query.min_score]
-    heads: list[Shaped] = []
-    of_document: dict[UUID, Shaped] = {}
-    for one in _folded(_standing(user, good, query.reach + _SPARE), folding=query.folding):
-        if _is_full(heads, query):
+    fetched = max(query.reach, reranking.depth) + _SPARE
+    folded = _folded(_standing(user, ranked, fetched), folding=query.folding)
+    first = list(islice(folded, reranking.depth))
+    chances = reranking.chances([one.chunk for one in first])
+    heads = _Heads(query, reranked=bool(chances))
+    for one in chain(_reordered(first, chances), _lowered(folded, chances)):
+        if not heads.take(one):
             break
-        document = one.chunk.revision.document_id
-        if query.group == "document" and document in of_document:
-            of_document[document].more.append(one)
-        else:
-            of_document[document] = one
-            heads.append(one)
-    return _cut(heads, query, best=ranked[0].score if ranked else 0.0)
+    return heads.page()
 
 
 def hits(query: Query, shaped: Page) -> list[Hit]:
@@ -95,7 +96,71 @@ def hits(query: Query, shaped: Page) -> list[Hit]:
     ]
 
 
+# --- In which order ---
+
+
+def _reordered(first: list[Shaped], chances: Mapping[UUID, float]) -> list[Shaped]:
+    """Best first in the eyes of the reranker; as they stood where it has said nothing."""
+    for one in first:
+        if chances:
+            one.candidate = ranking.reranked(one.candidate, chances[one.chunk.pk])
+    return sorted(first, key=lambda one: one.candidate.key)
+
+
+def _lowered(others: Iterator[Shaped], chances: Mapping[UUID, float]) -> Iterator[Shaped]:
+    least = min(chances.values(), default=1.0)
+    for one in others:
+        one.candidate = ranking.below(one.candidate, least)
+        yield one
+
+
 # --- Which hits ---
+
+
+class _Heads:
+    """The hits of all pages down to the one asked for, where hits are grouped the first of each document."""
+
+    def __init__(self, query: Query, *, reranked: bool) -> None:
+        self._query = query
+        self._reranked = reranked
+        self._heads: list[Shaped] = []
+        self._of_document: dict[UUID, Shaped] = {}
+        self._best = 0.0
+        self._ends = False
+
+    def take(self, one: Shaped) -> bool:
+        """Whether another is wanted after this one."""
+        query, document = self._query, one.chunk.revision.document_id
+        self._best = max(self._best, one.candidate.score)
+        if query.min_score is not None and one.candidate.score < query.min_score:
+            self._ends = True
+            return False
+        if query.group == "document" and document in self._of_document:
+            self._of_document[document].more.append(one)
+        else:
+            self._of_document[document] = one
+            self._heads.append(one)
+        # One more than the page shows, so that it is known that there are more.
+        return len(self._below()) <= query.limit
+
+    def page(self) -> Page:
+        query, below = self._query, self._below()
+        shown = below[: query.limit]
+        before = query.after.rank if query.after else query.offset
+        has_more = len(below) > query.limit and before + query.limit < DEEPEST
+        following = self._cursor(shown[-1].candidate, rank=before + len(shown)) if shown and has_more else None
+        return Page(shown, before + 1, has_more, self._best, self._ends, self._reranked, following)
+
+    def _cursor(self, last: Candidate, *, rank: int) -> Cursor:
+        return Cursor(rank, last.order, last.fused, last.chunk_id, self._reranked)
+
+    def _below(self) -> list[Shaped]:
+        after = self._query.after
+        if after is None:
+            return self._heads[self._query.offset :]
+        if after.reranked != self._reranked:  # the reranker is away now: this page begins where that one ended
+            return self._heads[after.rank :]
+        return [one for one in self._heads if one.candidate.key > after.key]
 
 
 def _standing(user: User | AnonymousUser, ranked: Sequence[Candidate], size: int) -> Iterator[Shaped]:
@@ -162,28 +227,6 @@ def _apart(one: Candidate, other: Candidate) -> float:
     return abs((one.semantic or 0.0) - (other.semantic or 0.0))
 
 
-def _is_full(heads: Sequence[Shaped], query: Query) -> bool:
-    """Whether there is one more than the page shows, so that it is known that there are more."""
-    return len(_below(heads, query)) > query.limit
-
-
-def _below(heads: Sequence[Shaped], query: Query) -> Sequence[Shaped]:
-    after = query.after
-    if after is None:
-        return heads[query.offset :]
-    return [one for one in heads if one.candidate.key > (-after.fused, str(after.chunk_id))]
-
-
-def _cut(heads: Sequence[Shaped], query: Query, *, best: float) -> Page:
-    below = _below(heads, query)
-    shown = list(below[: query.limit])
-    before = query.after.rank if query.after else query.offset
-    has_more = len(below) > query.limit and before + query.limit < DEEPEST
-    last = shown[-1].candidate if shown else None
-    following = Cursor(before + len(shown), last.fused, last.chunk_id) if last and has_more else None
-    return Page(shown, before + 1, has_more, best, following)
-
-
 # --- What a hit shows ---
 
 
@@ -192,7 +235,12 @@ def _hit(rank: int, one: Shaped) -> Hit:
     return Hit(
         rank=rank,
         score=round(candidate.score, 4),
-        scores=Scores(_rounded(candidate.semantic), _rounded(candidate.lexical), round(candidate.fused, 6)),
+        scores=Scores(
+            _rounded(candidate.semantic),
+            _rounded(candidate.lexical),
+            round(candidate.fused, 6),
+            _rounded(candidate.rerank),
+        ),
         text=chunk.text,
         highlights=lexemes.spans(chunk.text, set(candidate.matched), chunk.language),
         language=chunk.language,

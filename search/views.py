@@ -1,6 +1,6 @@
 """The search page: a question, and the passages that answer it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from embeddings import queries
 from kb.models import Chunk, Collection, Document, Revision, User
 from kb.models.document import UNFINISHED
 from kb.views import access
-from search import addresses, citations, facets, golden, highlights, log, quotations, retrieval, scope
+from search import addresses, citations, facets, golden, highlights, log, quotations, reranking, retrieval, scope
 from search import comparison as comparing
 from search.addresses import Address
 from search.hits import MODES, Answer, Citation
@@ -95,6 +95,7 @@ def _page(request: HttpRequest, address: Address) -> HttpResponse:
         "facets": offered,
         "chips": facets.chips(address, offered),
         "modes": [(mode, facets.MODES[mode]) for mode in MODES],
+        "orders": facets.ORDERS.items() if reranking.may_read(replace(address.query(), rerank=None)) else (),
         "again": f"{reverse('search_again')}?{address.asked_on_page}",
         "longest": addresses.LONGEST,
         "saved_as": SavedSearch.objects.filter(user=person, asked=address.asked).first(),
@@ -153,6 +154,8 @@ class _Pages:
 def _pages(address: Address, answer: Answer | None) -> _Pages:
     number = address.page
     more = answer is not None and answer.has_more and number < addresses.LAST_PAGE
+    if answer and answer.not_reranked:
+        address = address.as_found()  # the pages of one answer stand in one order
     return _Pages(address.on_page(number - 1) if number > 1 else None, address.on_page(number + 1) if more else None)
 
 

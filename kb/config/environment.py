@@ -6,7 +6,7 @@ from urllib.parse import quote, urlsplit
 
 import environs
 
-OURS = ("KB_", "EMBEDDING_")
+OURS = ("KB_", "EMBEDDING_", "RERANKER_")
 """A variable that starts so and is not in KNOWN is a mistake in its name: it is refused, not ignored."""
 
 KNOWN = {
@@ -33,6 +33,11 @@ KNOWN = {
     "EMBEDDING_QUERY_PROMPT",
     "EMBEDDING_TOKENIZER",
     "EMBEDDING_URL",
+    "RERANKER_API_KEY",
+    "RERANKER_CANDIDATES",
+    "RERANKER_MODEL",
+    "RERANKER_TIMEOUT_MS",
+    "RERANKER_URL",
 }
 
 
@@ -78,29 +83,39 @@ def boolean(env: environs.Env, name: str, *, default: bool) -> bool:
 
 def embeddings_url(env: environs.Env) -> str:
     """The base address of a server of embeddings, as OpenAI's clients take it; empty where none is set."""
-    url = env.str("EMBEDDING_URL", "").rstrip("/")
+    url = _url(env, "EMBEDDING", example="http://gpu.example:8000/v1")
+    return url if not url or urlsplit(url).path else f"{url}/v1"
+
+
+def reranker_url(env: environs.Env) -> str:
+    """The address of a server of reranking in front of `/rerank`; empty where none is set."""
+    return _url(env, "RERANKER", example="http://gpu.example:8001").removesuffix("/rerank")
+
+
+def key_of(env: environs.Env, whose: str, url: str) -> str:
+    """The key for the server at that address. It is never repeated."""
+    key = env.str(f"{whose}_API_KEY", "")
+    if key and not url:
+        raise BadSetting(f"{whose}_API_KEY is set, and {whose}_URL is not.")
+    if not key.isascii() or not key.isprintable() or " " in key:
+        raise BadSetting(f"{whose}_API_KEY has characters that no key has.")
+    return key
+
+
+def _url(env: environs.Env, whose: str, *, example: str) -> str:
+    url = env.str(f"{whose}_URL", "").rstrip("/")
     if not url:
         return ""
     if "@" in url:
-        raise BadSetting("EMBEDDING_URL must not hold a name or a password: a key belongs in EMBEDDING_API_KEY.")
+        raise BadSetting(f"{whose}_URL must not hold a name or a password: a key belongs in {whose}_API_KEY.")
     try:
         parts = urlsplit(url)
         known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
     except ValueError:
         known = False
     if not known or parts.query or parts.fragment:
-        raise BadSetting(f"EMBEDDING_URL is {url!r}; it must be an address such as http://gpu.example:8000/v1.")
-    return url if parts.path else f"{url}/v1"
-
-
-def embeddings_key(env: environs.Env, url: str) -> str:
-    """The key for that server. It is never repeated."""
-    key = env.str("EMBEDDING_API_KEY", "")
-    if key and not url:
-        raise BadSetting("EMBEDDING_API_KEY is set, and EMBEDDING_URL is not.")
-    if not key.isascii() or not key.isprintable() or " " in key:
-        raise BadSetting("EMBEDDING_API_KEY has characters that no key has.")
-    return key
+        raise BadSetting(f"{whose}_URL is {url!r}; it must be an address such as {example}.")
+    return url
 
 
 def prompt(env: environs.Env, name: str, url: str) -> str | None:

@@ -83,7 +83,7 @@ CACHES = {
 # --- Encoder ---
 
 EMBEDDING_URL = environment.embeddings_url(env)
-EMBEDDING_API_KEY = environment.embeddings_key(env, EMBEDDING_URL)
+EMBEDDING_API_KEY = environment.key_of(env, "EMBEDDING", EMBEDDING_URL)
 # Empty with EMBEDDING_URL: the one model that the server has.
 EMBEDDING_MODEL = env.str("EMBEDDING_MODEL", "") or ("" if EMBEDDING_URL else devices.default_model())
 # Part of the space, so every process must say the same, also those that run where there is no GPU.
@@ -100,6 +100,14 @@ EMBEDDING_QUERY_PROMPT = environment.prompt(env, "EMBEDDING_QUERY_PROMPT", EMBED
 EMBEDDING_PASSAGE_PROMPT = environment.prompt(env, "EMBEDDING_PASSAGE_PROMPT", EMBEDDING_URL)
 QUERY_CACHE_SECONDS = environment.integer(env, "KB_QUERY_CACHE_SECONDS", 3600, least=0, most=2_592_000)
 CACHE_URL = env.str("CACHE_URL", "")
+
+# --- Reranker: none unless a model or a server is named ---
+
+RERANKER_URL = environment.reranker_url(env)
+RERANKER_API_KEY = environment.key_of(env, "RERANKER", RERANKER_URL)
+RERANKER_MODEL = env.str("RERANKER_MODEL", "")
+RERANKER_TIMEOUT_MS = environment.integer(env, "RERANKER_TIMEOUT_MS", 2000, least=50, most=60_000)
+RERANKER_CANDIDATES = environment.integer(env, "RERANKER_CANDIDATES", 30, least=2, most=200)
 
 # --- Django ---
 

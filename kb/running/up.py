@@ -175,8 +175,8 @@ def _start_valkey(folder: Folder, supervisor: Supervisor) -> None:
 
 
 def _to_share() -> Mapping[str, str]:
-    """What another command must know to work on this installation: its servers and its encoder."""
-    shared = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "EMBEDDING_")
+    """What another command must know to work on this installation: its servers, its encoder and its reranker."""
+    shared = ("DATABASE_URL", "REDIS_URL", "SECRET_KEY", "ALLOWED_HOSTS", "EMBEDDING_", "RERANKER_")
     return {name: value for name, value in os.environ.items() if name.startswith(shared)}
 
 

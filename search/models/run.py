@@ -55,6 +55,9 @@ class EvaluationRun(models.Model):
     )
     space = models.ForeignKey(Space, models.SET_NULL, null=True, related_name="+", verbose_name=_("space"))
     space_name = models.CharField(_("space"), max_length=200)
+    reranker = models.CharField(
+        _("reranker"), max_length=300, blank=True, help_text=_("What ordered the first passages; empty: nothing did.")
+    )
     settings = models.JSONField(_("settings"))
     started_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", verbose_name=_("started by"))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
@@ -92,7 +95,7 @@ class EvaluationRun(models.Model):
                 name="run_finished_at_its_end",
             ),
             models.UniqueConstraint(
-                fields=["collection", "space"], condition=Q(state__in=UNFINISHED), name="run_once_at_a_time"
+                fields=["collection", "space", "reranker"], condition=Q(state__in=UNFINISHED), name="run_once_at_a_time"
             ),
         ]
         indexes = [models.Index(fields=["collection", "-created_at", "-id"], name="run_newest_first")]

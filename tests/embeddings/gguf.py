@@ -1,4 +1,4 @@
-"""Writes a tiny Qwen3-Embedding folder as the one file that llama.cpp reads.
+"""Writes a tiny Qwen3-Embedding or Qwen3-Reranker folder as the one file that llama.cpp reads.
 
 The format: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from safetensors.numpy import load_file
 
 _MAGIC, _VERSION, _ALIGNMENT = b"GGUF", 3, 32
@@ -29,17 +30,43 @@ _LAYER_PARTS = {
 }
 """A part of a layer in a Qwen3Model -> its name in the file."""
 
-_LAST_TOKEN = 3
+_LAST_TOKEN, _RANK = 3, 4
+"""Kinds of pooling."""
+
 _NORMAL, _CONTROL = 1, 3
 """Kinds of tokens."""
 
 
 def write(folder: Path, file: Path) -> None:
-    """Write the model in `folder`, whose tokens are bytes, to `file` in float32."""
+    """Write the encoder in `folder`, whose tokens are bytes, to `file` in float32."""
+    config, tensors, tokens = _read(folder)
+    _write(file, tensors, _facts(config, tokens))
+
+
+def write_reranker(folder: Path, file: Path, *, template: str) -> None:
+    """The same for a reranker; `template` has places for `{query}` and `{document}`."""
+    config, tensors, tokens = _read(folder)
+    embeddings = tensors["token_embd.weight"]
+    # What it says next is looked at for two tokens alone.
+    tensors["cls.output.weight"] = np.stack([embeddings[tokens.index(word)] for word in ("yes", "no")])
+    answers = _array(_STRING, [_string("yes"), _string("no")])
+    _write(
+        file,
+        tensors,
+        _facts(config, tokens)
+        | {"qwen3.pooling_type": _uint32(_RANK), "qwen3.classifier.output_labels": answers}
+        | {"tokenizer.chat_template.rerank": _typed_string(template)},
+    )
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
+    """Its config, its weights by their names in the file, its tokens."""
     config = json.loads((folder / "config.json").read_text("utf-8"))
     weights = load_file(folder / "model.safetensors")
-    tensors = {_name(name): weight for name, weight in weights.items()}
-    facts = _facts(config, _tokens(folder, config["vocab_size"]))
+    return config, {_name(name): weight for name, weight in weights.items()}, _tokens(folder, config["vocab_size"])
+
+
+def _write(file: Path, tensors: Mapping[str, Any], facts: Mapping[str, bytes]) -> None:
     head = [_MAGIC, struct.pack("<IQQ", _VERSION, len(tensors), len(facts))]
     head += [_string(name) + value for name, value in facts.items()]
     at = 0

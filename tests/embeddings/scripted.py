@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Self
 
 from embeddings import openai
 from embeddings.endpoint import Endpoint
@@ -61,6 +61,8 @@ class Call(BaseHTTPRequestHandler):
 class Server:
     """The server, its script, and what it was asked."""
 
+    served = "/v1/embeddings"
+
     def __init__(self) -> None:
         self.pages: dict[str, tuple[int, Any]] = {"/v1/models": (200, models({"id": MODEL, "max_model_len": 500}))}
         self.usually: Step = well
@@ -77,7 +79,7 @@ class Server:
         """Remember a request, and say what to do with it."""
         with self._writing:
             self.asked.append((headers, body))
-            if path != "/v1/embeddings":
+            if path != self.served:
                 return refusing(404)
             return self.script.popleft() if self.script else self.usually
 
@@ -90,7 +92,7 @@ class Server:
         return Endpoint(self.url, key)
 
     @contextmanager
-    def running(self) -> Iterator["Server"]:
+    def running(self) -> Iterator[Self]:
         thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         try:

@@ -43,11 +43,25 @@ def test_a_password_in_the_address_is_refused_and_not_repeated(monkeypatch):
     assert "my-secret" not in str(refused.value)
 
 
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("", ""),
+        ("http://gpu:8001", "http://gpu:8001"),
+        ("http://gpu:8001/rerank", "http://gpu:8001"),
+        ("https://api.jina.ai/v1/rerank/", "https://api.jina.ai/v1"),
+    ],
+)
+def test_a_reranker_s_address_may_end_where_it_is_asked(monkeypatch, given, url):
+    monkeypatch.setenv("RERANKER_URL", given)
+    assert environment.reranker_url(ENV) == url
+
+
 def test_a_key_needs_a_server(monkeypatch):
     monkeypatch.setenv("EMBEDDING_API_KEY", "my-secret")
-    assert environment.embeddings_key(ENV, URL) == "my-secret"
+    assert environment.key_of(ENV, "EMBEDDING", URL) == "my-secret"
     with pytest.raises(BadSetting, match="EMBEDDING_API_KEY is set, and EMBEDDING_URL is not") as refused:
-        environment.embeddings_key(ENV, "")
+        environment.key_of(ENV, "EMBEDDING", "")
     assert "my-secret" not in str(refused.value)
 
 
@@ -55,7 +69,7 @@ def test_a_key_needs_a_server(monkeypatch):
 def test_a_key_that_no_header_carries_is_refused_and_not_repeated(monkeypatch, key):
     monkeypatch.setenv("EMBEDDING_API_KEY", key)
     with pytest.raises(BadSetting, match="characters that no key has") as refused:
-        environment.embeddings_key(ENV, URL)
+        environment.key_of(ENV, "EMBEDDING", URL)
     assert key not in str(refused.value)
 
 

@@ -1,13 +1,16 @@
 """What is made before anything starts."""
 
 import json
+from collections.abc import Iterator
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
+from embeddings import endpoint, reranking
 from embeddings.models import Space
 from kb.models import AccessToken, User
+from tests.embeddings import rerankers, scripted
 
 pytestmark = pytest.mark.django_db
 
@@ -33,3 +36,28 @@ def test_a_token_from_the_environment_works_until_it_is_revoked(monkeypatch, cap
     AccessToken.objects.update(revoked_at=timezone.now())
     call_command("prepare", "--quiet")
     assert AccessToken.objects.presented(secret) is None
+
+
+class TestReranker:
+    @pytest.fixture(autouse=True)
+    def _server(self, settings, monkeypatch) -> Iterator[None]:
+        monkeypatch.setattr(endpoint, "_FIRST_PAUSE", 0.001)
+        with rerankers.Server().running() as self.server:
+            settings.RERANKER_URL = self.server.url
+            reranking._on_server.cache_clear()
+            yield
+        reranking._on_server.cache_clear()
+
+    def test_one_that_is_none_stops_the_start_with_a_sentence(self):
+        self.server.usually = scripted.refusing(401)
+        with pytest.raises(CommandError, match="set RERANKER_API_KEY"):
+            call_command("prepare", "--quiet")
+
+    def test_one_that_is_away_does_not(self, caplog):
+        self.server.usually = scripted.refusing(500)
+        call_command("prepare", "--quiet")
+        assert "Nothing is reranked" in caplog.text
+
+    def test_one_that_answers_is_nothing_to_speak_of(self, caplog):
+        call_command("prepare", "--quiet")
+        assert "reranked" not in caplog.text

@@ -9,6 +9,7 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from kb.models import Collection, User
+from tests.embeddings import rerankers
 
 pytestmark = pytest.mark.django_db
 
@@ -83,3 +84,15 @@ def test_classes_of_query_are_compared(dataset):
 def test_classes_are_of_a_dataset(space):
     with pytest.raises(CommandError):
         call_command("evaluate", "--classes", "--collection", "any")
+
+
+def test_with_a_reranker_both_orders_are_measured(dataset, settings, tmp_path):
+    settings.RERANKER_MODEL = str(rerankers.write_bert(tmp_path / "reranker"))
+    found = evaluate(dataset, "--pool", "parallel", "--modes", "hybrid", "--rerank")
+    assert set(found) == {"hybrid", "hybrid, reranked"}
+    assert found["hybrid"]["all"]["recall@5"] == found["hybrid, reranked"]["all"]["recall@5"] == 1
+
+
+def test_without_one_there_is_no_such_order(dataset):
+    with pytest.raises(CommandError, match="no reranker"):
+        evaluate(dataset, "--rerank")

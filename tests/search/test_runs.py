@@ -2,6 +2,7 @@
 
 import json
 import uuid
+from collections.abc import Iterator
 from datetime import timedelta
 from io import StringIO
 from typing import Any
@@ -14,12 +15,15 @@ from django.utils import timezone
 
 from embeddings import queries
 from embeddings.models import Space
+from embeddings.priority import Priority
+from embeddings.reranking import Answering
 from kb import bell
 from kb.models import Collection, Embedding, Membership, Role
 from search import charts, ranking, runs, tasks
 from search.models import EvaluationRun, GoldenQuery, RunState
 from search.models.golden import Grade
 from search.models.run import ATTEMPTS
+from tests.embeddings.rerankers import WordReranker
 from tests.search.conftest import browser_of, chunk_with
 
 pytestmark = pytest.mark.django_db
@@ -317,3 +321,73 @@ class TestCommand:
     def test_without_golden_queries_it_says_so(self, collection):
         with pytest.raises(CommandError, match="No golden query"):
             self.evaluate("--collection", collection.slug)
+
+
+class TestReranked:
+    @pytest.fixture
+    def reranker(self, settings, request) -> Iterator[WordReranker]:
+        """One that thinks best of what has none of the words."""
+        settings.RERANKER_MODEL, settings.RERANKER_URL = f"words-{request.node.name}", ""
+        reranker = WordReranker()
+        thread = Answering(lambda: reranker, Priority())
+        assert thread.is_ready(20)
+        yield reranker
+        thread.stop()
+
+    def test_with_and_without_are_two_runs_side_by_side(self, questions, collection, alice, reranker, settings):
+        without, reranked = runs.start(alice, collection), runs.start(alice, collection, reranked=True)
+        assert runs.start(alice, collection, reranked=True) == reranked
+        without, reranked = runs.finish(without), runs.finish(reranked)
+        assert (without.reranker, reranked.reranker) == ("", settings.RERANKER_MODEL)
+        assert without.figures["all"]["recall@1"] == 1
+        assert reranked.figures["all"]["recall@1"] == 0
+        compared = runs.between(without, reranked)
+        assert (compared.better, compared.alike, compared.worse) == (0, 0, 3)
+
+    def test_a_late_one_is_waited_for(self, questions, collection, alice, settings):
+        settings.RERANKER_MODEL = "nobody"
+        run = runs.start(alice, collection, reranked=True)
+        with pytest.raises(queries.EncoderAway, match="The reranker is not available"):
+            runs.finish(run)
+        run.refresh_from_db()
+        assert (run.state, run.attempts) == (RunState.WAITING, 0)
+        EvaluationRun.objects.update(created_at=timezone.now() - 2 * runs.PATIENCE, next_attempt_at=timezone.now())
+        assert runs.measure_next()
+        run.refresh_from_db()
+        assert run.state == RunState.FAILED
+        assert "reranker was not available" in run.detail
+
+    def test_another_one_is_not_what_was_to_be_measured(self, questions, collection, alice, reranker, settings):
+        run = runs.start(alice, collection, reranked=True)
+        settings.RERANKER_MODEL = "another"
+        assert runs.finish(run).state == RunState.FAILED
+
+    def test_where_there_is_none_nothing_is_measured(self, questions, collection, alice):
+        with pytest.raises(runs.Unmeasurable, match="RERANKER_MODEL"):
+            runs.start(alice, collection, reranked=True)
+
+    def test_the_command_measures_either(self, questions, collection, alice, reranker, settings):
+        for options, measured in (([], ""), (["--rerank"], settings.RERANKER_MODEL)):
+            out = StringIO()
+            call_command("evaluate", "--collection", collection.slug, "--user", "alice", *options, "--json", stdout=out)
+            assert json.loads(out.getvalue())["reranker"] == measured
+
+    def test_the_api_measures_as_people_search_unless_told_otherwise(
+        self, questions, collection, api, reranker, settings
+    ):
+        address = f"/api/v1/collections/{collection.pk}/evaluations/"
+        for asked, measured in (({}, settings.RERANKER_MODEL), ({"rerank": False}, "")):
+            started = api.post(address, asked, format="json")
+            assert (started.status_code, started.json()["reranker"]) == (202, measured)
+
+    def test_the_page_measures_either(self, questions, collection, alice, reranker, settings):
+        browser = browser_of(alice)
+        page = browser.get(f"/collections/{collection.slug}/golden/").content.decode()
+        assert "Measure without the reranker" in page
+        for asked in ({}, {"order": "found"}):
+            browser.post(f"/collections/{collection.slug}/golden/evaluate/", asked)
+        assert {run.reranker for run in EvaluationRun.objects.all()} == {"", settings.RERANKER_MODEL}
+        assert (
+            f"reranked by {settings.RERANKER_MODEL[:29]}"
+            in browser.get(f"/collections/{collection.slug}/golden/").content.decode()
+        )

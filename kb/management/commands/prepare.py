@@ -10,8 +10,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 
-from embeddings import spaces
+from embeddings import reranking, spaces
 from embeddings.encoder import EncoderError, EncoderUnavailable
+from embeddings.reranker import RerankerError
 from kb.models import AccessToken, User
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         _check_pgvector()
         call_command("migrate", verbosity=0 if options["quiet"] else 1, interactive=False)
         _prepare_space()
+        _prepare_reranker()
         created = _make_administrator()
         if created:
             self.stdout.write(json.dumps(created))
@@ -64,6 +66,17 @@ def _prepare_space() -> None:
         except spaces.NoSpace:
             raise CommandError(str(error)) from error
         log.warning("Nothing is embedded until this is put right: %s", error)
+
+
+def _prepare_reranker() -> None:
+    """Raises CommandError when the settings ask for a reranker that is none. Searches go on without one that only does
+    not answer now."""
+    try:
+        reranking.prepare()
+    except RerankerError as error:
+        raise CommandError(str(error)) from error
+    except EncoderUnavailable as error:
+        log.warning("Nothing is reranked until this is put right: %s", error)
 
 
 def _make_administrator() -> dict[str, str] | None:

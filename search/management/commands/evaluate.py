@@ -4,6 +4,7 @@ product's own ingestion and search, in scratch collections."""
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -16,7 +17,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from embeddings import queries, serving, spaces
+from embeddings import queries, reranking, serving, spaces
 from kb import ingestion
 from kb.models import Collection, Document, User
 from search import evaluation, query_classes, retrieval, runs, scope
@@ -26,6 +27,9 @@ from search.models import RunState
 from search.query_classes import Exact
 
 POOLS = ("pairs", "each", "parallel")
+
+LOADING_SECONDS = 600
+"""So long a large reranker takes to load, at most."""
 
 
 class Command(BaseCommand):
@@ -44,6 +48,7 @@ class Command(BaseCommand):
         parser.add_argument(
             "--classes", action="store_true", help="By class of query, of each so many: languages, codes, names."
         )
+        parser.add_argument("--rerank", action="store_true", help="In the order of the reranker; of a dataset, both.")
         parser.add_argument("--exact", action="store_true", help="Also search exactly in memory, with bare passages.")
         parser.add_argument("--json", action="store_true")
 
@@ -86,21 +91,31 @@ def _of_collection(options: dict[str, Any]) -> dict[str, Any]:
     if user is None or (options["space"] and not scope.is_uuid(options["space"])):
         raise CommandError("There is no such person." if user is None else "A space is named by its id.")
     try:
-        run = runs.finish(runs.start(user, collection, space_id=options["space"] and UUID(options["space"])))
+        space_id = UUID(options["space"]) if options["space"] else None
+        run = runs.finish(runs.start(user, collection, space_id=space_id, reranked=options["rerank"]))
     except (runs.Unmeasurable, queries.EncoderAway) as why:
         raise CommandError(str(why)) from why
     if run.state == RunState.FAILED:
         raise CommandError(run.detail)
-    about = {"collection": collection.slug, "run": str(run.pk), "space": run.space_name, "settings": run.settings}
+    about = {
+        "collection": collection.slug,
+        "run": str(run.pk),
+        "space": run.space_name,
+        "reranker": run.reranker,
+        "settings": run.settings,
+    }
     return about | {"queries": run.queries, "unmeasured": run.unmeasured, "figures": run.figures}
 
 
 def _of_dataset(options: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """A dataset in scratch collections, by each way of searching."""
+    if options["rerank"] and not reranking.is_configured():
+        raise CommandError("There is no reranker here: RERANKER_MODEL or RERANKER_URL names one.")
     dataset = evaluation.sample(_dataset(options), options["questions"])
     modes: list[Mode] = [mode for mode in MODES if mode in options["modes"].split(",")]
-    with _Bench() as bench:
-        judged = _measure(bench, dataset, options["pool"], modes, exact=options["exact"])
+    ways = [_Way(mode, reranked) for mode in modes for reranked in ((False, True) if options["rerank"] else (False,))]
+    with _Bench(reranks=options["rerank"]) as bench:
+        judged = _measure(bench, dataset, options["pool"], ways, exact=options["exact"])
     return {
         way: {"all": evaluation.summary(found), "pairs": evaluation.by_pair(found)} for way, found in judged.items()
     }
@@ -121,12 +136,12 @@ def _by_class(dataset: Dataset, *, count: int) -> dict[str, dict[str, float]]:
     paragraphs, codes = query_classes.with_codes(evaluation.one_language_each(dataset.paragraphs), count=2 * count)
     asked = query_classes.of(paragraphs, dataset.questions, codes, count=count)
     measured = {}
-    with _Bench() as bench:
+    with _Bench(reranks=False) as bench:
         collection = bench.load(paragraphs)
         for kind in query_classes.CLASSES:
             wanted = [one for one in asked if one.kind == kind]
             means: dict[str, float] = {
-                mode: fmean(bench.gain(collection, paragraphs, one, mode) for one in wanted) for mode in MODES
+                mode: fmean(bench.gain(collection, paragraphs, one, _Way(mode)) for one in wanted) for mode in MODES
             }
             means["hybrid / semantic"] = means["hybrid"] / means["semantic"]
             measured[kind] = {"queries": len(wanted), **{name: round(mean, 4) for name, mean in means.items()}}
@@ -134,13 +149,13 @@ def _by_class(dataset: Dataset, *, count: int) -> dict[str, dict[str, float]]:
 
 
 def _measure(
-    bench: "_Bench", dataset: Dataset, pool: str, modes: Sequence[Mode], *, exact: bool
+    bench: "_Bench", dataset: Dataset, pool: str, ways: Sequence["_Way"], *, exact: bool
 ) -> dict[str, list[Judged]]:
     judged: dict[str, list[Judged]] = {}
     for paragraphs in _pools(dataset.paragraphs, pool):
         collection = bench.load(paragraphs)
-        for mode in modes:
-            judged.setdefault(mode, []).extend(bench.ask(collection, paragraphs, dataset.questions, mode))
+        for way in ways:
+            judged.setdefault(str(way), []).extend(bench.ask(collection, paragraphs, dataset.questions, way))
         if exact:
             judged.setdefault("exact in memory", []).extend(_ask_exactly(paragraphs, dataset.questions))
     return judged
@@ -156,20 +171,40 @@ def _pools(paragraphs: list[Paragraph], pool: str) -> list[list[Paragraph]]:
     return [[p for p in paragraphs if p.language == language] for language in languages]
 
 
+@dataclass(frozen=True)
+class _Way:
+    """A way of searching."""
+
+    mode: Mode
+    reranked: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.mode}, reranked" if self.reranked else self.mode
+
+
 class _Bench:
     """A person of its own with scratch collections, all gone at the end; the work is done in this process, beside
     whatever workers are running."""
+
+    def __init__(self, *, reranks: bool) -> None:
+        self._reranks = reranks
 
     def __enter__(self) -> "_Bench":
         self.user = User.objects.create(username=f"evaluation-{time.time_ns()}", is_active=True)
         self._answering = serving.Answering()
         serving.server()
+        if self._reranks:
+            self._reranking = reranking.Answering()
+            if not self._reranking.is_ready(LOADING_SECONDS):
+                raise CommandError("The reranker was not loaded: the log says why.")
         return self
 
     def __exit__(self, *exception: object) -> None:
         for collection in Collection.objects.filter(owner=self.user):
             ingestion.remove_collection(collection)
         self.user.delete()
+        if self._reranks:
+            self._reranking.stop()
         self._answering.stop()
 
     def load(self, paragraphs: Sequence[Paragraph]) -> Collection:
@@ -188,29 +223,29 @@ class _Bench:
         return collection
 
     def ask(
-        self, collection: Collection, paragraphs: Sequence[Paragraph], questions: Sequence[Question], mode: Mode
+        self, collection: Collection, paragraphs: Sequence[Paragraph], questions: Sequence[Question], way: "_Way"
     ) -> list[Judged]:
         """Each question, judged by the documents its hits are of."""
         titles = {_title(paragraph): paragraph for paragraph in paragraphs}
         judged = []
-        for question in track(questions, f"Asking, {mode}", console=Console(stderr=True)):
-            found = self._find(collection, question.text, mode)
+        for question in track(questions, f"Asking, {way}", console=Console(stderr=True)):
+            found = self._find(collection, question.text, way)
             judged.append(_judge(question, [titles[title] for title in found], paragraphs))
         return judged
 
-    def gain(self, collection: Collection, paragraphs: Sequence[Paragraph], one: Exact, mode: Mode) -> float:
+    def gain(self, collection: Collection, paragraphs: Sequence[Paragraph], one: Exact, way: "_Way") -> float:
         """The nDCG@10 of a query of a class."""
         keys = {_title(paragraph): paragraph.key for paragraph in paragraphs}
-        gains = tuple(int(keys[title] in one.answers) for title in self._find(collection, one.text, mode))
+        gains = tuple(int(keys[title] in one.answers) for title in self._find(collection, one.text, way))
         return evaluation.ndcg(Judged(one.language, "all", gains, (1,) * len(one.answers)))
 
-    def _find(self, collection: Collection, text: str, mode: Mode) -> list[str]:
+    def _find(self, collection: Collection, text: str, way: "_Way") -> list[str]:
         """The titles of the documents found, in their order."""
-        answer = retrieval.search(
-            self.user, Query(text, collections=(str(collection.pk),), limit=runs.DEPTH, mode=mode)
-        )
-        if answer.degraded:
-            raise CommandError(answer.degraded)
+        only = (str(collection.pk),)
+        query = Query(text, only, limit=runs.DEPTH, mode=way.mode, rerank=way.reranked)
+        answer = retrieval.search(self.user, query, patience=reranking.LONGEST_SECONDS)
+        if answer.degraded or answer.not_reranked:
+            raise CommandError(answer.degraded or answer.not_reranked)
         return list(dict.fromkeys(hit.citation.document_title for hit in answer.hits))
 
 

@@ -37,8 +37,8 @@ class Command(BaseCommand):
         if options["json"]:
             self.stdout.write(json.dumps(answer_json(answer), ensure_ascii=False, indent=2))
             return
-        if answer.degraded:
-            self.stderr.write(answer.degraded)
+        for why in filter(None, (answer.degraded, answer.not_reranked)):
+            self.stderr.write(why)
         for hit in answer.hits:
             self.stdout.write(f"{hit.rank}. {hit.citation.label}  [{hit.language} {hit.score:.2f}]")
             self.stdout.write(f"   {' '.join(hit.text.split())[:300]}\n   {hit.citation.url}\n")
