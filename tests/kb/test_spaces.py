@@ -31,7 +31,7 @@ def filled(transactional_db, upload, work, space, monkeypatch) -> Iterator[Space
     work()
     yield space
     for kind in Storage.values:
-        kb_spaces._drop(space, kind)
+        kb_spaces.drop(space, kind)
 
 
 class TestTheIndex:
