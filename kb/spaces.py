@@ -179,9 +179,7 @@ _KINDS: dict[str, _Kind] = {
         "<=>",
     ),
     # Bits by how many differ (Hamming).
-    Storage.BINARY: _Kind(
-        "bits", "(binary_quantize({value}::halfvec({size}))::bit({size}))", "bit_hamming_ops", "<~>"
-    ),
+    Storage.BINARY: _Kind("bits", "(binary_quantize({value}::halfvec({size}))::bit({size}))", "bit_hamming_ops", "<~>"),
 }
 
 
