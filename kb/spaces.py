@@ -86,6 +86,11 @@ class Index:
     built: float | None
     phase: str
 
+    @property
+    def percent(self) -> int:
+        """How far it is."""
+        return 100 if self.built is None else int(100 * self.built)
+
 
 def index_name(space: Space, kind: str) -> str:
     """The name of a space's index of a kind."""
