@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -136,15 +137,23 @@ def build(space: Space) -> None:
     # Never more than the server is set up for: it knows whether its shared memory bears a parallel build.
     workers = "LEAST(current_setting('max_parallel_maintenance_workers')::int, %s)::text"
     _select(f"SELECT set_config('max_parallel_maintenance_workers', {workers}, false)", settings.INDEX_WORKERS)
+    driver = connection.connection
+    driver.add_notice_handler(_warn)
     try:
         _execute(
             f"CREATE INDEX CONCURRENTLY {index_name(space, space.storage)} ON kb_embedding "
             f"USING hnsw ({column}) WITH (m = 16, ef_construction = 64) WHERE space_id = '{space.pk}'"
         )
     finally:
+        driver.remove_notice_handler(_warn)
         _execute("RESET maintenance_work_mem; RESET max_parallel_maintenance_workers")
     _note(space, space.storage)
     log.info("Built the index of %s.", space.name)
+
+
+def _warn(notice: psycopg.errors.Diagnostic) -> None:
+    """pgvector tells when an index has outgrown the memory for building it: the rest takes many times as long."""
+    log.warning("%s. KB_INDEX_MEMORY_MB gives it more.", notice.message_primary)
 
 
 def drop(space: Space, kind: str) -> None:
