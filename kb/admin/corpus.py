@@ -73,7 +73,7 @@ class CollectionAdmin(admin.ModelAdmin[Collection]):
     @admin.action(description=_("Re-embed into another space"), permissions=["reembed"])
     def reembed(self, request: HttpRequest, queryset: QuerySet[Collection]) -> TemplateResponse:
         starting = cast(ReembeddingAdmin, self.admin_site.get_model_admin(Reembedding))
-        return starting.ask(request, list(queryset))
+        return starting.ask(request, queryset)
 
     def has_reembed_permission(self, request: HttpRequest) -> bool:
         return bool(request.user.has_perm("kb.add_reembedding"))

@@ -1,16 +1,16 @@
 """The console of spaces: their registry and indexes, and collections on their way from one into another."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, cast
 from uuid import UUID
 
 import redis
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.widgets import FilteredSelectMultiple
+from django.contrib.admin.helpers import AdminForm
+from django.contrib.admin.widgets import AutocompleteSelectMultiple
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import PermissionDenied
-from django.db.models import Model
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.defaultfilters import filesizeformat
@@ -19,7 +19,7 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _now
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_htmx.http import HttpResponseClientRefresh
 
@@ -81,7 +81,9 @@ class SpaceAdmin(admin.ModelAdmin[Space]):
 
     @admin.display(description=_("index"))
     def indexes(self, space: Space) -> SafeString:
-        shown = {"space": space, "indexes": spaces.indexes(space), "is_ready": spaces.is_ready(space)}
+        there, is_ready = spaces.indexes(space), spaces.is_ready(space)
+        is_due = not is_ready and all(index.built is None for index in there)
+        shown = {"space": space, "indexes": there, "is_ready": is_ready, "is_due": is_due}
         return render_to_string("admin/embeddings/space/indexes.html", shown)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
@@ -93,9 +95,9 @@ class SpaceAdmin(admin.ModelAdmin[Space]):
 
     def get_deleted_objects(
         self, objs: Any, request: HttpRequest
-    ) -> tuple[list[Model], dict[str, int], set[str], list[str]]:
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
         """What tells of a space goes with it, and nobody is asked for a permission to delete that."""
-        return list(objs), {str(self.opts.verbose_name_plural): len(objs)}, set(), []
+        return [str(one) for one in objs], {str(self.opts.verbose_name_plural): len(objs)}, set(), []
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
         try:
@@ -138,7 +140,7 @@ class StartForm(forms.Form):
     collections = forms.ModelMultipleChoiceField(
         Collection.objects.order_by("name"),
         label=_("Collections"),
-        widget=FilteredSelectMultiple(_("collections"), is_stacked=False),
+        widget=AutocompleteSelectMultiple(Reembedding._meta.get_field("collection"), admin.site),
     )
     space = forms.ModelChoiceField(Space.objects.all(), label=_("Move into"), empty_label=None)
 
@@ -178,25 +180,29 @@ class ReembeddingAdmin(ReadOnly, admin.ModelAdmin[Reembedding]):
         if not self.has_add_permission(request):
             raise PermissionDenied
         if request.method != "POST":
-            return self._ask(request, StartForm(initial={"collections": request.GET.getlist("collection")}))
+            return self.ask(request, Collection.objects.filter(slug__in=request.GET.getlist("collection")))
         form = StartForm(request.POST)
         if not form.is_valid():
+            if form.has_error("collections", "invalid"):
+                raise Http404  # no id at all: not from our page, which could not show it again
             return self._ask(request, form)
         started = self._start(request, form.cleaned_data["collections"], form.cleaned_data["space"])
         if len(started) == 1:
             return redirect("admin:kb_reembedding_change", started[0].pk)
         return redirect("admin:kb_reembedding_changelist")
 
-    def ask(self, request: HttpRequest, collections: Sequence[Collection]) -> TemplateResponse:
+    def ask(self, request: HttpRequest, collections: Iterable[Collection]) -> TemplateResponse:
         """The page that asks where these collections are to go."""
         return self._ask(request, StartForm(initial={"collections": [one.pk for one in collections]}))
 
     def _ask(self, request: HttpRequest, form: StartForm) -> TemplateResponse:
-        shown = {"title": _("Re-embed collections"), "form": form, "opts": self.opts, "media": self.media + form.media}
-        context = {**self.admin_site.each_context(request), **shown}
+        fieldsets = [(None, {"fields": [*form.fields]})]
+        shown = AdminForm(form, fieldsets, {}, model_admin=self)  # type: ignore[arg-type]  # any form does
+        context = {"title": _("Re-embed collections"), "adminform": shown, "opts": self.opts, "media": shown.media}
+        context |= self.admin_site.each_context(request)
         return TemplateResponse(request, "admin/kb/reembedding/start.html", context)
 
-    def _start(self, request: HttpRequest, collections: Sequence[Collection], space: Space) -> list[Reembedding]:
+    def _start(self, request: HttpRequest, collections: Iterable[Collection], space: Space) -> list[Reembedding]:
         started = []
         for collection in collections:
             try:
@@ -253,7 +259,7 @@ class ReembeddingAdmin(ReadOnly, admin.ModelAdmin[Reembedding]):
     def _shown(self, request: HttpRequest, one: Reembedding) -> dict[str, Any]:
         managed = Collection.objects.managed_by(request.user).filter(pk=one.collection_id)
         return {
-            "title": _now("Re-embedding of “%(name)s”") % {"name": one.collection.name},
+            "title": gettext("Re-embedding of “%(name)s”") % {"name": one.collection.name},
             "subtitle": None,
             "state_url": reverse("admin:kb_reembedding_state", args=[one.pk]),
             **reembedding.shown(one),

@@ -175,8 +175,8 @@ class TestBeginning:
     def test_it_works(self, client, staff, collection, other):
         client.force_login(staff)
         page = client.get(f"/console/kb/collection/{collection.pk}/change/").content.decode()
-        assert f"{CONSOLE}/add/?collection={collection.pk}" in page
-        asked = client.get(f"{CONSOLE}/add/?collection={collection.pk}").content.decode()
+        assert f"{CONSOLE}/add/?collection={collection.slug}" in page
+        asked = client.get(f"{CONSOLE}/add/?collection={collection.slug}").content.decode()
         assert f'<option value="{collection.pk}" selected>' in asked
         begun = client.post(f"{CONSOLE}/add/", {"collections": [collection.pk], "space": other.pk})
         one = Reembedding.objects.get()
@@ -197,11 +197,12 @@ class TestBeginning:
         assert [one.collection for one in Reembedding.objects.all()] == [collection]
         assert "There already: This collection is in that space already." in begun.content.decode()
 
-    @pytest.mark.parametrize("fields", [{}, {"collections": ["nonsense"], "space": "nonsense"}])
-    def test_what_is_missing_is_said(self, client, staff, collection, fields):
+    def test_what_is_missing_is_said(self, client, staff, collection):
         client.force_login(staff)
         assert client.get(f"{CONSOLE}/add/?collection=nonsense").status_code == 200
-        assert "errorlist" in client.post(f"{CONSOLE}/add/", fields).content.decode()
+        assert "errorlist" in client.post(f"{CONSOLE}/add/", {}).content.decode()
+        nonsense = {"collections": ["nonsense"], "space": "nonsense"}
+        assert client.post(f"{CONSOLE}/add/", nonsense).status_code == 404
         assert not Reembedding.objects.exists()
 
 
@@ -262,4 +263,10 @@ class TestASpace:
         upload("tides.md", "# Tides\n\nThe tide turns.")
         work()
         client.force_login(staff)
-        assert "every 2s" in client.get(f"/console/embeddings/space/{space.pk}/change/").content.decode()
+        address = f"/console/embeddings/space/{space.pk}/indexes/"
+        page = client.get(f"/console/embeddings/space/{space.pk}/change/").content.decode()
+        assert (address in page, "still to be built" in page) == (True, True)
+        assert "every 2s" in client.get(address).content.decode()
+        monkeypatch.setattr(kb_spaces, "INDEX_ROWS", 100)
+        part = client.get(address).content.decode()
+        assert ("every 2s" in part, "None yet" in part) == (False, True)
