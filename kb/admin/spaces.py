@@ -75,7 +75,7 @@ class SpaceAdmin(admin.ModelAdmin[Space]):
     def embeddings_column(self, space: Space) -> str:
         return intcomma(spaces.count(space))
 
-    @admin.display(description=_("index"))
+    @admin.display(description=_("index built"))
     def index_column(self, space: Space) -> SafeString:
         return format_html_join(", ", "{}", ((_in_short(index),) for index in spaces.indexes(space))) or SafeString("–")
 
