@@ -14,6 +14,7 @@ class Storage(models.TextChoices):
     """What the index of a space holds. The embeddings themselves are kept in half precision either way."""
 
     HALFVEC = "halfvec", _("half precision")
+    LEADING = "leading", _("the first 1,024 numbers, found passages compared again in all")
     BINARY = "binary", _("one bit a number, found passages compared again in half precision")
 
 

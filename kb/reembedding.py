@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from collections.abc import Collection as Container
 from contextlib import contextmanager
 from datetime import timedelta
+from typing import Any
 
 from django.db import transaction
 from django.db.models import F
@@ -130,6 +131,39 @@ ACTIONS: dict[str, Callable[[Reembedding], None]] = {
     "drop": drop,
 }
 """By the names they have in addresses."""
+
+FINAL = ("cancel", "drop")
+"""Those that delete embeddings: who asks for one by hand is asked once more."""
+
+_OFFERED: dict[str, tuple[str, ...]] = {
+    Stage.BUILDING: ("pause", "cancel"),
+    Stage.PAUSED: ("resume", "cancel"),
+    Stage.BUILT: ("switch", "cancel"),
+    Stage.SWITCHING: ("cancel",),
+    Stage.SWITCHED: ("roll-back", "drop"),
+}
+
+
+def offered(reembedding: Reembedding) -> tuple[str, ...]:
+    """The actions that lead on from where it is."""
+    return _OFFERED.get(reembedding.state, ())
+
+
+def shown(reembedding: Reembedding) -> dict[str, Any]:
+    """What a page needs to say how far it is."""
+    return {
+        "reembedding": reembedding,
+        "progress": progress_of(reembedding),
+        "index": index_of(reembedding),
+        "final": FINAL,
+    }
+
+
+def index_of(reembedding: Reembedding) -> spaces.Index | None:
+    """The index of the new space while it is built, as the last of what is built."""
+    if reembedding.state != Stage.BUILDING or reembedding.embedded_at is None:
+        return None
+    return next((index for index in spaces.indexes(reembedding.target) if index.built is not None), None)
 
 
 def progress_of(reembedding: Reembedding) -> Progress:

@@ -1,5 +1,6 @@
 """The JSON shapes of spaces and of a collection's way from one into another."""
 
+from dataclasses import asdict
 from typing import Any
 
 import redis
@@ -98,6 +99,7 @@ class HowFarSerializer(serializers.Serializer):  # type: ignore[type-arg]
     percent = serializers.IntegerField()
     rate = serializers.FloatField(allow_null=True, help_text="Passages a second since it was last resumed.")
     eta_seconds = serializers.IntegerField(allow_null=True)
+    index = IndexSerializer(allow_null=True, help_text="The new space's, while it is built after all passages.")
 
 
 class NamedSpaceSerializer(serializers.ModelSerializer[Space]):
@@ -113,14 +115,20 @@ class ReembeddingSerializer(serializers.ModelSerializer[Reembedding]):
     target = NamedSpaceSerializer()
     started_by = serializers.CharField(source="started_by.username", default=None)
     progress = serializers.SerializerMethodField()
+    actions = serializers.SerializerMethodField(help_text="What leads on from here.")
 
     class Meta:
         model = Reembedding
         fields = [
-            "id", "state", "detail", "source", "target", "progress", "started_by", "created_at", "embedded_at",
-            "switched_at", "ended_at",
+            "id", "state", "actions", "detail", "source", "target", "progress", "started_by", "created_at",
+            "embedded_at", "switched_at", "ended_at",
         ]  # fmt: skip
 
     @extend_schema_field(HowFarSerializer)
     def get_progress(self, one: Reembedding) -> dict[str, Any]:
-        return dict(HowFarSerializer(reembedding.progress_of(one)).data)
+        progress, index = reembedding.progress_of(one), reembedding.index_of(one)
+        return dict(HowFarSerializer({**asdict(progress), "percent": progress.percent, "index": index}).data)
+
+    @extend_schema_field(serializers.ListField(child=serializers.ChoiceField(choices=[*reembedding.ACTIONS])))
+    def get_actions(self, one: Reembedding) -> list[str]:
+        return [*reembedding.offered(one)]

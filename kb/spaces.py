@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import psycopg
 from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -23,6 +24,10 @@ log = logging.getLogger(__name__)
 
 INDEX_ROWS = 12_000
 """Rows from which on a space has an index: so many are compared one by one as quickly (`search.retrieval`)."""
+
+LEADING = 1_024
+"""Numbers that an index of the first ones holds: encoders that are trained to be cut (Matryoshka) say in them nearly
+all that they say. Of a space that has no more it holds all."""
 
 _LOCK = 7_302_113_771_540_116_001
 """Held, as an advisory lock, by whoever builds: one index at a time uses the memory that there is for it."""
@@ -82,10 +87,21 @@ class Index:
     built: float | None
     phase: str
 
+    @property
+    def percent(self) -> int:
+        """How far it is."""
+        return 100 if self.built is None else int(100 * self.built)
+
 
 def index_name(space: Space, kind: str) -> str:
     """The name of a space's index of a kind."""
-    return f"embedding_{'bits' if kind == Storage.BINARY else 'hnsw'}_{space.pk.hex}"
+    return f"embedding_{_KINDS[kind].name}_{space.pk.hex}"
+
+
+def distance(space: Space, kind: str) -> str:
+    """How far an embedding e is from a query by what the index of a kind holds, in SQL: rows in its order come from
+    that index. The parameters are the query, as text."""
+    return f"{_held(space, kind, 'e.embedding')} {_KINDS[kind].operator} {_held(space, kind, '%s')}"
 
 
 def count(space: Space) -> int:
@@ -106,38 +122,48 @@ def is_ready(space: Space) -> bool:
 def tend() -> None:
     """Bring the index of every space to what it should be: built, built anew after a crash, or dropped. One process at
     a time, for as long as building takes; the others return at once. Not inside a transaction."""
-    with _alone() as alone:
-        if alone:
+    with alone() as is_free:
+        if is_free:
             for space in Space.objects.order_by("created_at"):
                 _tend(space)
 
 
 def build(space: Space) -> None:
     """Build the index that the space should have. Not inside a transaction."""
-    # Inner product, since embeddings have unit length; bits by how many differ (Hamming).
-    size = space.dimensions
-    column = f"(embedding::halfvec({size})) halfvec_ip_ops"
-    if space.storage == Storage.BINARY:
-        column = f"(binary_quantize(embedding::halfvec({size}))::bit({size})) bit_hamming_ops"
+    column = f"{_held(space, space.storage, 'embedding')} {_KINDS[space.storage].operators}"
     log.info("Building the index of %s.", space.name)
     if settings.INDEX_MEMORY_MB:
         _execute(f"SET maintenance_work_mem = '{settings.INDEX_MEMORY_MB}MB'")
     # Never more than the server is set up for: it knows whether its shared memory bears a parallel build.
     workers = "LEAST(current_setting('max_parallel_maintenance_workers')::int, %s)::text"
     _select(f"SELECT set_config('max_parallel_maintenance_workers', {workers}, false)", settings.INDEX_WORKERS)
+    driver = connection.connection
+    driver.add_notice_handler(_warn)
     try:
         _execute(
             f"CREATE INDEX CONCURRENTLY {index_name(space, space.storage)} ON kb_embedding "
             f"USING hnsw ({column}) WITH (m = 16, ef_construction = 64) WHERE space_id = '{space.pk}'"
         )
     finally:
+        driver.remove_notice_handler(_warn)
         _execute("RESET maintenance_work_mem; RESET max_parallel_maintenance_workers")
     _note(space, space.storage)
     log.info("Built the index of %s.", space.name)
 
 
+def _warn(notice: psycopg.errors.Diagnostic) -> None:
+    """pgvector tells when an index has outgrown the memory for building it: the rest takes many times as long."""
+    log.warning("%s. KB_INDEX_MEMORY_MB gives it more.", notice.message_primary)
+
+
+def drop(space: Space, kind: str) -> None:
+    """Drop a space's index of a kind, if there is one. Not inside a transaction."""
+    _execute(f"DROP INDEX CONCURRENTLY IF EXISTS {index_name(space, kind)}")
+
+
 @contextmanager
-def _alone() -> Iterator[bool]:
+def alone() -> Iterator[bool]:
+    """Whether nobody else tends indexes, nor does so inside. Not inside a transaction."""
     [(locked,)] = _select("SELECT pg_try_advisory_lock(%s)", _LOCK)
     try:
         yield bool(locked)
@@ -146,10 +172,39 @@ def _alone() -> Iterator[bool]:
             _select("SELECT pg_advisory_unlock(%s)", _LOCK)
 
 
+@dataclass(frozen=True)
+class _Kind:
+    """What an index of a kind is called, what it holds of a value that is an embedding of so many numbers, of which so
+    many are the first ones, and how that is compared."""
+
+    name: str
+    holds: str
+    operators: str
+    operator: str
+
+
+_KINDS: dict[str, _Kind] = {
+    # Inner product, since embeddings have unit length; their first numbers have not.
+    Storage.HALFVEC: _Kind("hnsw", "({value}::halfvec({size}))", "halfvec_ip_ops", "<#>"),
+    Storage.LEADING: _Kind(
+        "leading",
+        "(subvector({value}::halfvec({size}), 1, {leading})::halfvec({leading}))",
+        "halfvec_cosine_ops",
+        "<=>",
+    ),
+    # Bits by how many differ (Hamming).
+    Storage.BINARY: _Kind("bits", "(binary_quantize({value}::halfvec({size}))::bit({size}))", "bit_hamming_ops", "<~>"),
+}
+
+
+def _held(space: Space, kind: str, value: str) -> str:
+    return _KINDS[kind].holds.format(value=value, size=space.dimensions, leading=min(LEADING, space.dimensions))
+
+
 def _tend(space: Space) -> None:
     standing = _standing(space)
     for kind in [kind for kind, valid in standing.items() if not valid]:
-        _drop(space, kind)  # whoever built it was stopped; nobody else is at it, since we hold the lock
+        drop(space, kind)  # whoever built it was stopped; nobody else is at it, since we hold the lock
         del standing[kind]
     rows = _rows(space, INDEX_ROWS)
     if rows < INDEX_ROWS and not (standing and rows > INDEX_ROWS // 2):
@@ -160,7 +215,7 @@ def _tend(space: Space) -> None:
         build(space)
     for kind in standing:
         if kind != space.indexed:
-            _drop(space, kind)
+            drop(space, kind)
 
 
 def _is_being_filled(space: Space) -> bool:
@@ -169,10 +224,6 @@ def _is_being_filled(space: Space) -> bool:
         return False
     filling = Reembedding.objects.filter(target=space, state__in=[Stage.BUILDING, Stage.PAUSED])
     return filling.filter(embedded_at__isnull=True).exists()
-
-
-def _drop(space: Space, kind: str) -> None:
-    _execute(f"DROP INDEX CONCURRENTLY IF EXISTS {index_name(space, kind)}")
 
 
 def _note(space: Space, kind: str) -> None:

@@ -267,16 +267,16 @@ def write_embeddings(space_id: uuid.UUID, token: uuid.UUID, work: Sequence[Work]
 
 
 def _embedding_row(space_id: uuid.UUID, one: Work, numbers: bytes) -> bytes:
-    """A row as COPY takes it; a halfvec is its size, two bytes of nothing, and its numbers.
+    """A row as COPY takes it, each value behind its length; a halfvec is its size, two bytes of nothing, and its
+    numbers.
 
     Made by hand, with the numbers of all rows converted at once: through the driver and `HalfVector` the conversion
     alone takes as long as this. https://www.postgresql.org/docs/current/sql-copy.html
     """
     language = one.language.encode()
-    ids = (one.chunk_id.bytes, space_id.bytes, one.revision_id.bytes, one.collection_id.bytes)
-    halfvec = struct.pack(">HH", len(numbers) // 2, 0) + numbers
-    fields = (field for value in (*ids, language, halfvec) for field in (struct.pack(">i", len(value)), value))
-    return b"".join((_COLUMNS, *fields))
+    ids = (16, one.chunk_id.bytes, 16, space_id.bytes, 16, one.revision_id.bytes, 16, one.collection_id.bytes)
+    head = _ROW.pack(_COLUMNS, *ids, len(language))
+    return b"".join((head, language, _HALFVEC.pack(4 + len(numbers), len(numbers) // 2, 0), numbers))
 
 
 def is_complete(revision: Revision, space_id: uuid.UUID) -> bool:
@@ -384,7 +384,9 @@ WHERE NOT EXISTS (SELECT FROM kb_embedding e WHERE e.chunk_id = f.chunk_id AND e
 _COPY_EMBEDDINGS = """COPY kb_embedding (chunk_id, space_id, revision_id, collection_id, language, embedding)
   FROM STDIN (FORMAT BINARY)"""
 _COPY_BEGINS, _COPY_ENDS = b"PGCOPY\n\xff\r\n\0" + bytes(8), b"\xff\xff"
-_COLUMNS = struct.pack(">h", 6)
+_COLUMNS = 6
+_ROW = struct.Struct(">h i16s i16s i16s i16s i")
+_HALFVEC = struct.Struct(">i HH")
 _ADVANCE = """
 UPDATE kb_revision r SET progress_done = LEAST(progress_total, progress_done + done.chunks)
 FROM unnest(%(revisions)s::uuid[], %(chunks)s::int[]) done (id, chunks), kb_document d, kb_collection c

@@ -8,6 +8,7 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from embeddings.models import Storage
 from kb.reading import sniffing, syntaxes
 from kb.reading.failures import Reason
 
@@ -26,6 +27,26 @@ _KINDS: dict[str, str | Promise] = {
     sniffing.CSV: "CSV",
     sniffing.TSV: "TSV",
     **{syntax.media_type: syntax.title for syntax in syntaxes.SYNTAXES},
+}
+
+_STORAGES: dict[str, str | Promise] = {
+    Storage.HALFVEC: _("Half precision"),
+    Storage.LEADING: _("First numbers"),
+    Storage.BINARY: _("One bit a number"),
+}
+
+_ACTS: dict[str, str | Promise] = {
+    "pause": _("Pause"),
+    "resume": _("Resume"),
+    "cancel": _("Cancel the re-embedding"),
+    "switch": _("Switch"),
+    "roll-back": _("Roll back"),
+    "drop": _("Drop the space before"),
+}
+
+_DELETES: dict[str, str | Promise] = {
+    "cancel": _("What was embedded into the new space is deleted. To begin again is to embed everything again."),
+    "drop": _("Its embeddings of this collection are deleted. There is no way back but to embed everything again."),
 }
 
 _REASONS: dict[Reason, str | Promise] = {
@@ -167,6 +188,21 @@ def _span(unit: str, span: Sequence[int]) -> str:
     }
     at = intcomma(first) if first == last else f"{intcomma(first)}–{intcomma(last)}"
     return names[unit] % {"at": at}
+
+
+def storage(kind: str) -> str | Promise:
+    """What the index of a space holds, in short."""
+    return _STORAGES[kind]
+
+
+def act(name: str) -> str | Promise:
+    """What can be done with a re-embedding."""
+    return _ACTS[name]
+
+
+def deletes(name: str) -> str | Promise:
+    """What is deleted when it is done."""
+    return _DELETES[name]
 
 
 def duration(seconds: int) -> str:

@@ -7,6 +7,7 @@ class SearchConfig(AppConfig):
     name = "search"
 
     def ready(self) -> None:
-        from search.benchmarks import measure  # it names models, which are there only now
+        from search.benchmarks import indexes, measure  # they name models, which are there only now
 
         measure.register()
+        indexes.register()

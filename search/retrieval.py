@@ -360,14 +360,9 @@ def _nearest(where: scope.Scope, encoded: _Encoded, limit: int) -> dict[UUID, fl
 
 
 def _nearest_by_index(where: scope.Scope, encoded: _Encoded, limit: int) -> dict[UUID, float]:
-    """Those that the index brings first, scored: with the largest inner products with the raw embeddings; or, where it
-    holds bits alone, with the fewest that differ from the query's."""
-    halfvec = f"halfvec({encoded.space.dimensions})"
-    distance = f"e.embedding::{halfvec} <#> %s::{halfvec}"
-    if encoded.space.indexed == Storage.BINARY:
-        bits = f"bit({encoded.space.dimensions})"
-        distance = f"binary_quantize(e.embedding::{halfvec})::{bits} <~> binary_quantize(%s::{halfvec})::{bits}"
-    rows = f"""{where.embeddings_by_index(encoded.space.pk, encoded.collections)} ORDER BY {distance} LIMIT {limit}"""
+    """Those that the index brings first by what it holds of the raw embeddings, scored by all of their numbers."""
+    nearest = spaces.distance(encoded.space, encoded.space.indexed)
+    rows = f"{where.embeddings_by_index(encoded.space.pk, encoded.collections)} ORDER BY {nearest} LIMIT {limit}"
     return _scored(where, encoded, rows, [HalfVector(encoded.embedding).to_text()], "")
 
 

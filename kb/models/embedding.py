@@ -21,7 +21,8 @@ class Embedding(models.Model):
     """
 
     pk = models.CompositePrimaryKey("chunk_id", "space_id")
-    chunk = models.ForeignKey(Chunk, models.DO_NOTHING, db_constraint=False, related_name="embeddings")
+    # No index of its own here and below: another one begins with it.
+    chunk = models.ForeignKey(Chunk, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="embeddings")
     space = models.ForeignKey(Space, models.DO_NOTHING, db_index=False, related_name="+")
     revision = models.ForeignKey(Revision, models.DO_NOTHING, db_constraint=False, related_name="+")
     collection = models.ForeignKey(Collection, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
@@ -43,8 +44,8 @@ class EmbeddingWork(models.Model):
     """
 
     id = models.BigAutoField(primary_key=True)
-    chunk = models.ForeignKey(Chunk, models.DO_NOTHING, db_constraint=False, related_name="+")
-    space = models.ForeignKey(Space, models.DO_NOTHING, related_name="+")
+    chunk = models.ForeignKey(Chunk, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
+    space = models.ForeignKey(Space, models.DO_NOTHING, db_index=False, related_name="+")
     owner = models.ForeignKey(User, models.DO_NOTHING, db_constraint=False, null=True, db_index=False, related_name="+")
     turn = models.BigIntegerField(_("turn"))
     tokens = models.PositiveIntegerField(_("tokens"))
@@ -67,6 +68,8 @@ class EmbeddingWork(models.Model):
         indexes = [
             models.Index(fields=["space", "turn", "id"], name="work_in_turn"),
             models.Index(fields=["owner", "turn"], name="work_of_owner"),
+            # Few of the many that wait are leased: renewing and giving back must not look at all of them.
+            models.Index(fields=["lease_token"], name="work_of_lease", condition=Q(lease_token__isnull=False)),
         ]
 
     def __str__(self) -> str:

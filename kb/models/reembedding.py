@@ -99,6 +99,11 @@ class Reembedding(models.Model):
         return self.state in (Stage.BUILDING, Stage.SWITCHING, Stage.RETURNING)
 
     @property
+    def comparable(self) -> bool:
+        """Whether every passage is in both spaces, and both are kept."""
+        return self.state in (Stage.BUILT, Stage.SWITCHED)
+
+    @property
     def second_space_id(self) -> uuid.UUID:
         """Of the two spaces, the one the collection is not served from."""
         return self.source_id if self.state in (Stage.SWITCHED, Stage.RETURNING) else self.target_id

@@ -10,10 +10,11 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
+from django_htmx.http import retarget
 
 from embeddings.models import Space
 from kb import reembedding
-from kb.models import Collection, Stage
+from kb.models import Collection
 from kb.views import access, returning
 
 
@@ -30,22 +31,30 @@ class TargetForm(forms.Form):
 
 def shown(collection: Collection) -> dict[str, Any]:
     """What the template needs."""
-    one = collection.reembeddings.open().select_related("source", "target").first()
-    return {
+    context = {
+        "collection": collection,
         "active_space": collection.active_space,
-        "reembedding": one,
-        "progress": reembedding.progress_of(one) if one else None,
-        "may_compare": one is not None and one.state in (Stage.BUILT, Stage.SWITCHED),
         "target_form": TargetForm(collection=collection),
+    }
+    one = collection.reembeddings.open().select_related("source", "target").first()
+    if one is None:
+        return context
+    return {
+        **context,
+        **reembedding.shown(one),
+        "acts": reembedding.offered(one),
+        "state_url": reverse("reembedding", args=[collection.slug]),
     }
 
 
 @login_required
 @require_GET
 def show(request: HttpRequest, slug: str) -> HttpResponse:
-    """The part by itself, as it is now."""
-    collection = access.managed_collection(request, slug)
-    return render(request, "collections/reembedding.html", {"collection": collection, **shown(collection)})
+    """The part by itself, as it is now; only how far it is, where the page shows the stage (`?state=`) that it has."""
+    context = shown(access.managed_collection(request, slug))
+    if "reembedding" in context and context["reembedding"].state == request.GET.get("state"):
+        return render(request, "collections/reembedding_state.html", context)
+    return retarget(render(request, "collections/reembedding.html", context), "#space")
 
 
 @login_required

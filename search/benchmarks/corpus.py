@@ -91,11 +91,15 @@ class Corpus:
         _copy("kb_chunk (" + ", ".join(_CHUNK) + ")", self._chunk_rows(revisions))
         self.embeddings = self.shapes.passages(self.languages, self._random)
         self._write_embeddings(revisions, places)
-        spaces.build(self.space)
+        self.index()
         for collection in self.collections.values():
             ingestion.refresh_means(collection)
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE kb_chunk, kb_embedding, kb_document, kb_revision")
+
+    def index(self) -> None:
+        """Build the index of its space."""
+        spaces.build(self.space)
 
     def _places(self) -> list[uuid.UUID]:
         """The collection of each document; the smaller ones come first, each at least one document large."""

@@ -88,7 +88,7 @@ def measure(corpus: Corpus, count: int) -> dict[str, Any]:
         figures["semantic, times the bare index"] = round(figures["semantic"].p50 / figures["bare index"].p50, 2)
         figures |= {f"hybrid: {step}": Figures.of(milliseconds) for step, milliseconds in steps.items()}
         for share in (None, *SHARES):
-            figures[f"recall@10, {share or '100 %'} in scope"] = _recall(corpus, asked[: max(50, count // 4)], share)
+            figures[f"recall@10, {share or '100 %'} in scope"] = recall(corpus, asked[: max(50, count // 4)], share)
     return figures
 
 
@@ -147,7 +147,7 @@ def _bare(corpus: Corpus, one: Asked) -> float:
         return (time.perf_counter() - started) * 1000
 
 
-def _recall(corpus: Corpus, asked: Sequence[Asked], share: str | None) -> float:
+def recall(corpus: Corpus, asked: Sequence[Asked], share: str | None = None) -> float:
     """The part of the exact first ten that a search by meaning finds; a short answer counts what it lacks."""
     inside = (corpus.collections[share].slug,) if share else ()
     found = expected = 0

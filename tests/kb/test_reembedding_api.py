@@ -33,7 +33,9 @@ def test_it_works(api, library, work, collection, space, other):
     body = started.json()
     assert (body["state"], body["target"]["id"], body["started_by"]) == ("building", str(other.pk), "alice")
     assert (body["progress"]["done"], body["progress"]["total"]) == (0, Chunk.objects.count())
-    assert api.post(f"{library}/reembed/pause/").json()["state"] == "paused"
+    assert body["actions"] == ["pause", "cancel"]
+    paused = api.post(f"{library}/reembed/pause/").json()
+    assert (paused["state"], paused["actions"]) == ("paused", ["resume", "cancel"])
     assert api.post(f"{library}/reembed/resume/").json()["state"] == "building"
     work()
     ingestion.sweep()

@@ -1,18 +1,21 @@
 """The index of each space."""
 
 from collections.abc import Iterator
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
 
 import pytest
 from django.db import IntegrityError, connection, connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from embeddings import spaces
 from embeddings.models import Space, Storage
 from kb import ingestion, reembedding
 from kb import spaces as kb_spaces
-from kb.models import Embedding, Stage
+from kb.models import Embedding, Reembedding, Stage, User
 from search import retrieval
 from search.hits import Query
+from tests.kb.running import waiting
 from tests.kb.test_doctor import examine
 
 
@@ -30,8 +33,9 @@ def filled(transactional_db, upload, work, space, monkeypatch) -> Iterator[Space
     upload("ferries.md", "\n\n".join(f"# Ferry {n}\n\nFerry {n} sails to island {n * 7} at dawn." for n in range(300)))
     work()
     yield space
-    for kind in Storage.values:
-        kb_spaces._drop(space, kind)
+    for one in Space.objects.all():
+        for kind in Storage.values:
+            kb_spaces.drop(one, kind)
 
 
 class TestTheIndex:
@@ -104,3 +108,65 @@ class TestTheIndex:
         one.refresh_from_db()
         assert one.state == Stage.BUILT
         assert "halfvec(128)" in definition(other)
+
+
+class TestWhileItIsBuilt:
+    """A build waits for whoever writes: first before it begins, then before it is valid. So it can be looked at."""
+
+    @pytest.fixture
+    def other(self, filled, collection, alice, work) -> Space:
+        """The new space of a collection, with all its passages and no index yet."""
+        kb_spaces.tend()
+        space = spaces.keep(spaces.of("hashing", spaces.describe("hashing", dimensions=128)))
+        reembedding.start(collection, space, user=alice)
+        work()
+        return space
+
+    def test_how_far_it_is_is_shown_wherever_somebody_looks(self, other, collection, alice, api, client):
+        User.objects.filter(pk=alice.pk).update(is_staff=True, is_superuser=True)
+        client.force_login(User.objects.get(pk=alice.pk))
+        [one] = Reembedding.objects.all()
+        console = (f"/console/embeddings/space/{other.pk}/change/", f"/console/kb/reembedding/{one.pk}/change/")
+        pages = (*console, f"/collections/{collection.slug}/settings/")
+
+        def shown() -> tuple[list[object], list[bool]]:
+            [by_space] = api.get(f"/api/v1/spaces/{other.pk}/").json()["indexes"]
+            by_collection = api.get(f"/api/v1/collections/{collection.pk}/reembed/").json()["progress"]["index"]
+            assert by_space == by_collection
+            words = f"The index is being built: {100 * by_space['built']:.0f} %"
+            return [by_space["built"], by_space["phase"]], [
+                words in client.get(page).content.decode() for page in pages
+            ]
+
+        with _writing() as first, ThreadPoolExecutor(1) as thread:
+            built = thread.submit(_tend)
+            waiting.until(lambda: _phase(other) == "waiting for writers before build")
+            assert shown() == ([0.0, "waiting for writers before build"], [True] * 3)
+            with _writing():
+                first.rollback()
+                waiting.until(lambda: _phase(other) == "waiting for writers before validation")
+                assert shown() == ([1.0, "waiting for writers before validation"], [True] * 3)
+            built.result()
+        assert [index.built for index in kb_spaces.indexes(other)] == [None]
+        assert api.get(f"/api/v1/collections/{collection.pk}/reembed/").json()["progress"]["index"] is None
+
+
+@contextmanager
+def _writing() -> Iterator[BaseDatabaseWrapper]:
+    """A transaction that has written embeddings and is not done."""
+    with closing(connections.create_connection("default")) as held:
+        held.set_autocommit(False)
+        with held.cursor() as cursor:
+            cursor.execute("LOCK TABLE kb_embedding IN ROW EXCLUSIVE MODE")
+        yield held
+
+
+def _tend() -> None:
+    try:
+        kb_spaces.tend()
+    finally:
+        connections.close_all()
+
+
+def _phase(space: Space) -> str:
+    return "".join(index.phase for index in kb_spaces.indexes(space))

@@ -14,6 +14,7 @@ from django.db import connection
 from django.utils import timezone
 
 from embeddings import queries
+from embeddings.models import Space
 from kb import ingestion, spaces, storing
 from kb.models import Collection, Revision
 from kb.reading import tesseract
@@ -104,6 +105,13 @@ def _by_sql(statement: str, sentence: str) -> Callable[[], Iterator[str]]:
     return check
 
 
+def _indexes() -> Iterator[str]:
+    """The index that a search would ask is there, and whole."""
+    for space in Space.objects.exclude(indexed=""):
+        if not any(index.kind == space.indexed and index.built is None for index in spaces.indexes(space)):
+            yield f"the index of space {space.name} is gone or not whole."
+
+
 def _repair() -> None:
     """Publish what is complete, ring for what is due, bring the means up to date, add stems where there are none,
     delete files nobody knows."""
@@ -171,14 +179,7 @@ CHECKS: dict[str, Callable[[], Iterator[str]]] = {
                IS DISTINCT FROM (k.active_space_id, k.building_space_id, k.previous_space_id)""",
         "the re-embedding of “{0}” is {1}, and the collection is in other spaces.",
     ),
-    "indexes": _by_sql(
-        """SELECT s.name FROM embeddings_space s WHERE s.indexed <> '' AND NOT EXISTS (
-             SELECT FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid
-             WHERE i.indrelid = 'kb_embedding'::regclass AND i.indisvalid AND c.relname =
-               CASE s.indexed WHEN 'binary' THEN 'embedding_bits_' ELSE 'embedding_hnsw_' END
-               || replace(s.id::text, '-', ''))""",
-        "the index of space {0} is gone or not whole.",
-    ),
+    "indexes": _indexes,
     "repeated ids": _by_sql(
         """SELECT e.chunk_id FROM kb_embedding e JOIN kb_chunk c ON c.id = e.chunk_id
            JOIN kb_revision r ON r.id = c.revision_id JOIN kb_document d ON d.id = r.document_id

@@ -1,26 +1,23 @@
-"""The console: the corpus, its people and the queue, for those who look after them."""
+"""The console of the corpus, its people and the queue."""
 
 from collections.abc import Callable
 from typing import Any, cast
 
-import redis
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin
-from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import Count, QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
-from django.shortcuts import redirect
-from django.template.defaultfilters import filesizeformat
+from django.template.response import TemplateResponse
 from django.utils.functional import Promise
 from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from embeddings import queries, registry
-from embeddings.models import Registration, Space
-from kb import ingestion, reembedding, spaces, wording
+from kb import ingestion, wording
+from kb.admin.rows import ReadOnly
+from kb.admin.spaces import ReembeddingAdmin
 from kb.models import (
     AccessToken,
     Chunk,
@@ -36,23 +33,7 @@ from kb.models import (
 )
 from kb.reading.failures import Reason
 
-admin.site.site_header = admin.site.site_title = "Concordance"
-admin.site.index_title = _("Console")
-
 admin.site.register(User, UserAdmin)
-
-
-class ReadOnly:
-    """Rows that only the ingestion writes: the console shows them."""
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 class MembershipInline(admin.TabularInline[Membership, Collection]):
@@ -71,6 +52,7 @@ class CollectionAdmin(admin.ModelAdmin[Collection]):
     autocomplete_fields = ("owner",)
     readonly_fields = ("active_space", "building_space", "previous_space", "created_at", "updated_at")
     inlines = (MembershipInline,)
+    actions = ("reembed",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Collection]:
         return super().get_queryset(request).annotate(document_count=Count("documents"))
@@ -78,6 +60,23 @@ class CollectionAdmin(admin.ModelAdmin[Collection]):
     @admin.display(description=_("documents"), ordering="document_count")
     def documents_column(self, collection: Collection) -> int:
         return cast(int, collection.document_count)  # type: ignore[attr-defined]
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """With the way to its re-embedding."""
+        collection = self.get_object(request, object_id)
+        under_way = collection.reembeddings.open().first() if collection else None
+        more = {"under_way": under_way, "may_reembed": self.has_reembed_permission(request)}
+        return super().change_view(request, object_id, form_url, {**(extra_context or {}), **more})
+
+    @admin.action(description=_("Re-embed into another space"), permissions=["reembed"])
+    def reembed(self, request: HttpRequest, queryset: QuerySet[Collection]) -> TemplateResponse:
+        starting = cast(ReembeddingAdmin, self.admin_site.get_model_admin(Reembedding))
+        return starting.ask(request, queryset)
+
+    def has_reembed_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("kb.add_reembedding"))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         """Collections are made on their own page, which gives them the space that is served now."""
@@ -268,96 +267,6 @@ class AccessTokenAdmin(admin.ModelAdmin[AccessToken]):
         chosen = form.instance.collections.all()
         if chosen:
             form.instance.limit_to(chosen)
-
-
-@admin.register(Space)
-class SpaceAdmin(admin.ModelAdmin[Space]):
-    """What a space is follows from its model's files; only the kind of its index is chosen."""
-
-    list_display = (
-        "name", "model", "dimensions", "dtype", "storage", "served_column", "used_column", "embeddings_column",
-        "index_column", "created_at",
-    )  # fmt: skip
-    readonly_fields = (
-        "name", "model", "url", "fingerprint", "dimensions", "dtype", "pooling", "query_prompt", "passage_prompt",
-        "max_tokens", "served_column", "used_column", "embeddings_column", "index_column", "created_at",
-    )  # fmt: skip
-    fields = ("storage", *readonly_fields)
-    actions = None
-
-    @admin.display(description=_("served"), boolean=True)
-    def served_column(self, space: Space) -> bool | None:
-        try:
-            return queries.is_answering(space.pk)
-        except redis.RedisError:
-            return None
-
-    @admin.display(description=_("collections"))
-    def used_column(self, space: Space) -> int:
-        return spaces.users_of(space).count()
-
-    @admin.display(description=_("embeddings"))
-    def embeddings_column(self, space: Space) -> str:
-        return intcomma(spaces.count(space))
-
-    @admin.display(description=_("index"))
-    def index_column(self, space: Space) -> str:
-        return ", ".join(map(_index_words, spaces.indexes(space))) or "–"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        """A space is added by naming its model, under “new spaces”."""
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Space | None = None) -> bool:
-        return super().has_delete_permission(request, obj) and (obj is None or not spaces.users_of(obj).exists())
-
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
-        try:
-            return super().delete_view(request, object_id, extra_context)
-        except spaces.InUse as why:
-            self.message_user(request, str(why), messages.ERROR)
-            return redirect("admin:embeddings_space_changelist")
-
-    def delete_model(self, request: HttpRequest, obj: Space) -> None:
-        spaces.remove(obj)
-
-
-def _index_words(index: spaces.Index) -> str:
-    if index.built is None:
-        return f"{index.kind}, {filesizeformat(index.size)}"
-    return f"{index.kind}, {index.built:.0%} ({index.phase})"
-
-
-@admin.register(Registration)
-class RegistrationAdmin(admin.ModelAdmin[Registration]):
-    """A space is added here by naming its model; what became of it is shown."""
-
-    list_display = ("model", "dimensions", "dtype", "storage", "state", "detail", "space", "created_at")
-    list_filter = ("state",)
-    list_select_related = ("space",)
-    fields = ("model", "dimensions", "dtype", "storage")
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def save_model(self, request: HttpRequest, obj: Registration, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        if registry.is_quick(obj):
-            registry.work_out(obj)
-
-
-@admin.register(Reembedding)
-class ReembeddingAdmin(ReadOnly, admin.ModelAdmin[Reembedding]):
-    list_display = ("collection", "source", "target", "state", "progress_column", "detail", "started_by", "created_at")
-    list_filter = ("state", "target")
-    list_select_related = ("collection", "source", "target", "started_by")
-    exclude = ("passed", "fed_revision", "fed_ordinal", "done_before", "changed_at")
-
-    @admin.display(description=_("progress"))
-    def progress_column(self, one: Reembedding) -> str:
-        progress = reembedding.progress_of(one)
-        left = "" if progress.eta_seconds is None else f", {wording.duration(progress.eta_seconds)}"
-        return f"{progress.percent} %{left}"
 
 
 @admin.register(EmbeddingWork)
