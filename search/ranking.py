@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from uuid import UUID
 
 LEXICAL_WEIGHT = 0.3
@@ -50,9 +50,9 @@ class Candidate:
     score: float = 0.0
 
     @property
-    def key(self) -> tuple[float, str]:
+    def key(self) -> tuple[float, int]:
         """What candidates are sorted by. No two have the same."""
-        return -self.fused, str(self.chunk_id)
+        return -self.fused, self.chunk_id.int
 
 
 def fuse(candidates: Sequence[Candidate], scale: Scale) -> list[Candidate]:
@@ -63,12 +63,15 @@ def fuse(candidates: Sequence[Candidate], scale: Scale) -> list[Candidate]:
     name covers much and wins. Ranks of equal weight would let the first of a meaningless list of words win. Where there
     are only words, those that stand closer together win among equals.
     """
-    if all(one.semantic is None for one in candidates):
-        fused = [(one, _worded(one)) for one in candidates]
-    else:
-        fused = [(one, _joined(one)) for one in candidates]
-    return sorted(
-        (replace(one, fused=score, score=scale.chance(score)) for one, score in fused), key=lambda one: one.key
+    joined = _worded if all(one.semantic is None for one in candidates) else _joined
+    fused = [_with(one, joined(one), scale) for one in candidates]
+    return sorted(fused, key=lambda one: one.key)
+
+
+def _with(one: Candidate, fused: float, scale: Scale) -> Candidate:
+    # Written out: `replace` takes five times as long, hundreds of times a search.
+    return Candidate(
+        one.chunk_id, one.semantic, one.lexical, one.matched, one.nearness, fused=fused, score=scale.chance(fused)
     )
 
 

@@ -30,7 +30,7 @@ def plans(corpus: Corpus, **more) -> list[str]:
     with measure.answering(corpus, [known]), CaptureQueriesContext(connection) as captured:
         assert retrieval.search(corpus.user, query).hits
     statements = [one["sql"] for one in captured if re.search(r"kb_(chunk|embedding)\b", one["sql"])]
-    with scope.indexes_only(), connection.cursor() as cursor:
+    with connection.cursor() as cursor:
         found = []
         for statement in statements:
             cursor.execute(f"EXPLAIN {statement}")
