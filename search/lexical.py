@@ -7,7 +7,7 @@ covers much and meaning decides.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
@@ -82,9 +82,8 @@ def best(where: scope.Scope, asked: Asked, *, rows: int, limit: int, nearness: b
         matching = f"{where.chunks()} AND c.lexemes @@ %s::tsquery"
         return _best(asked, matching, [*where.params, asked.anything()], limit, nearness=nearness)
     drivers = _drivers(asked.terms)
-    if not drivers:  # whoever is asked for has all of them: there is no best
-        matching, every = f"{where.chunks_by_index()} LIMIT {limit}", " & ".join(_bracketed(asked.terms))
-        return _covered(asked, matching, [every, *where.params], nearness=nearness)
+    if not drivers:
+        return _with_all(where, asked, limit, nearness=nearness)
     matching = f"{where.chunks_by_index()} LIMIT {DRIVERS}"
     return _best(asked, matching, [" | ".join(_bracketed(drivers)), *where.params], limit, nearness=nearness)
 
@@ -95,7 +94,7 @@ def some(where: scope.Scope, asked: Asked, *, limit: int) -> scope.Statement:
     return _best(asked, matching, [asked.anything(), *where.params], limit, nearness=True)
 
 
-def cover(where: scope.Scope, asked: Asked, chunk_ids: Sequence[UUID]) -> scope.Statement:
+def cover(where: scope.Scope, asked: Asked, chunk_ids: Collection[UUID]) -> scope.Statement:
     """Those of these passages in scope that have a word of the query."""
     return _covered(
         asked, f"{where.chunks()} AND c.id = ANY(%s)", [*where.params, scope.array(chunk_ids)], nearness=False
@@ -110,6 +109,19 @@ def words(asked: Asked, found: Sequence[scope.Row]) -> dict[UUID, Words]:
         same = known.get(tuple(has)) or known.setdefault(tuple(has), _words(asked, has))
         covered[chunk_id] = replace(same, nearness=near) if near else same
     return covered
+
+
+def uncovered(asked: Asked, best: Mapping[UUID, Words], *, rows: int, limit: int) -> float:
+    """How much a passage covers at most that is not among the `best`, of which so many were asked for."""
+    drivers = asked.terms if rows <= FEW_ROWS else _drivers(asked.terms)
+    without = [term.weight for term in asked.terms if term not in drivers]
+    if not drivers:
+        without.remove(min(without))
+    if len(best) < limit:
+        return sum(without) / asked.total
+    if drivers and all(term.passages < COMMON for term in drivers):  # all that have one were looked at
+        return max(sum(without) / asked.total, *(words.coverage for words in best.values()))
+    return sum(term.weight for term in asked.terms) / asked.total
 
 
 def _wanted(query: str) -> list[tuple[tuple[str, ...], str]]:
@@ -162,6 +174,14 @@ def _best(asked: Asked, matching: str, params: Sequence[Any], limit: int, *, nea
         FROM (SELECT c.id, {_UNPACKED} AS l {matching} OFFSET 0) chunks OFFSET 0) flagged
         ORDER BY {score} DESC, id LIMIT {limit}) best"""
     return scope.Statement(statement, [*of_near, *of_flags, *params])
+
+
+def _with_all(where: scope.Scope, asked: Asked, limit: int, *, nearness: bool) -> scope.Statement:
+    """Some of the passages that have every word; none is better than another."""
+    near, of_near = ("ts_rank_cd(c.lexemes, %s::tsquery, 1)", [asked.anything()]) if nearness else ("0::float4", [])
+    every = ", ".join(["TRUE"] * len(asked.terms))
+    statement = f"SELECT c.id, ARRAY[{every}], {near} {where.chunks_by_index()} LIMIT {limit}"
+    return scope.Statement(statement, [*of_near, " & ".join(_bracketed(asked.terms)), *where.params])
 
 
 def _covered(asked: Asked, matching: str, params: Sequence[Any], *, nearness: bool) -> scope.Statement:

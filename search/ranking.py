@@ -1,7 +1,7 @@
 """The order of candidates: meaning and words brought together, and what their scores are worth."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -64,8 +64,7 @@ def fuse(candidates: Sequence[Candidate], scale: Scale) -> list[Candidate]:
     are only words, those that stand closer together win among equals.
     """
     joined = _worded if all(one.semantic is None for one in candidates) else _joined
-    fused = [_with(one, joined(one), scale) for one in candidates]
-    return sorted(fused, key=lambda one: one.key)
+    return sorted((_with(one, joined(one), scale) for one in candidates), key=lambda one: one.key)
 
 
 def _with(one: Candidate, fused: float, scale: Scale) -> Candidate:
@@ -75,11 +74,27 @@ def _with(one: Candidate, fused: float, scale: Scale) -> Candidate:
     )
 
 
+def contenders(
+    near: Mapping[UUID, float], covered: Mapping[UUID, float], count: int, *, farther: float, uncovered: float
+) -> set[UUID]:
+    """Those that may be among the first `count`, given the scores by meaning of some and the coverage of some: no other
+    need be scored. Whoever is not near scores `farther` at most, whoever is not covered covers `uncovered` at most."""
+    ids = {*near, *covered}
+    if len(ids) <= count:
+        return ids
+    sure = sorted((fused(near.get(one, 0.0), covered.get(one, 0.0)) for one in ids), reverse=True)
+    return {one for one in ids if fused(near.get(one, farther), covered.get(one, uncovered)) >= sure[count - 1]}
+
+
+def fused(semantic: float, lexical: float) -> float:
+    """The two scores in one. Grows with each."""
+    return 1.0 - (1.0 - max(0.0, semantic)) * (1.0 - LEXICAL_WEIGHT * lexical**3)
+
+
 def _worded(one: Candidate) -> float:
     """Nearness moves a score by less than any word does."""
     return (one.lexical or 0.0) * (0.99 + 0.01 * min(one.nearness, 1.0))
 
 
 def _joined(one: Candidate) -> float:
-    words = (one.lexical or 0.0) ** 3
-    return 1.0 - (1.0 - max(0.0, one.semantic or 0.0)) * (1.0 - LEXICAL_WEIGHT * words)
+    return fused(one.semantic or 0.0, one.lexical or 0.0)

@@ -1,7 +1,7 @@
 """From a query to hits: by meaning, by words, fused; permission inside each statement."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -23,6 +23,9 @@ from search.ranking import Candidate
 
 CANDIDATES = 200
 """So many chunks each of the two searches brings to the fusion; more where deep pages ask for them."""
+
+CERTAIN = 20
+"""So many hits more than twice those of a page are brought into their exact order."""
 
 CENTRED_CANDIDATES = 400
 """So many the index brings where they are compared once more, centred (docs/decisions.md)."""
@@ -72,11 +75,10 @@ def search(user: User | AnonymousUser, query: Query, *, space_id: UUID | None = 
     where = scope.of(user, query)
     if where is None:
         return Answer(query, [], query.mode, "", has_more=False, nothing_good=True)
-    with clock.time("scope"):
+    with clock.time("retrieve"):
         inside = scope.Inside.of(where, space_id)
         means = {} if query.balance_languages is False else _means(inside)
-    with clock.time("encode"):
-        encoded, degraded = _encode(query, example, inside, means)
+    encoded, degraded = _encode(query, example, inside, means, clock)
     page = _page(query, where, inside, encoded, clock)
     with clock.time("cite"):
         hits = shape.hits(query, page)
@@ -98,14 +100,16 @@ class _Clock:
     """Milliseconds spent on each named step, in all."""
 
     def __init__(self) -> None:
-        self.milliseconds: dict[str, float] = {}
+        self.milliseconds = {"encode": 0.0}
 
     @contextmanager
     def time(self, step: str) -> Iterator[None]:
         started = time.perf_counter()
-        yield
-        spent = self.milliseconds.get(step, 0.0) + (time.perf_counter() - started) * 1000
-        self.milliseconds[step] = round(spent, 1)
+        try:
+            yield
+        finally:
+            spent = self.milliseconds.get(step, 0.0) + (time.perf_counter() - started) * 1000
+            self.milliseconds[step] = round(spent, 1)
 
 
 # --- The query as the encoders see it ---
@@ -133,17 +137,24 @@ def _example(user: User | AnonymousUser, query: Query) -> Chunk | None:
 
 
 def _encode(
-    query: Query, example: Chunk | None, inside: scope.Inside, means: Mapping[scope.Alike, "_Centres"]
+    query: Query,
+    example: Chunk | None,
+    inside: scope.Inside,
+    means: Mapping[scope.Alike, "_Centres"],
+    clock: "_Clock",
 ) -> tuple[list[_Encoded], str]:
     """The query as each of the collections in scope wants it, those that want the same together; and why one is
     missing, if one is."""
     if query.mode == "lexical" and example is None:
         return [], ""
+    wanted = syntax.parse(query.text).wanted
+    languages = {example.language: 1.0} if example else language.chances(wanted) if means else {}
     encoded: list[_Encoded] = []
     degraded = ""
     for one in inside.alike:
         try:
-            embedding, languages = _embedding(query, example, one.space, one.instruction)
+            with clock.time("encode"):
+                embedding = _embedding(wanted, example, one.space, one.instruction)
         except queries.EncoderAway:
             degraded = _("Search by meaning is not available just now; these passages were found by their words alone.")
             continue
@@ -155,20 +166,15 @@ def _encode(
     return encoded, degraded
 
 
-def _embedding(
-    query: Query, example: Chunk | None, space: Space, instruction: str
-) -> tuple[Embeddings, dict[str, float]]:
-    """The embedding of the query or of the passage that stands for it, and the languages it may be in."""
+def _embedding(wanted: str, example: Chunk | None, space: Space, instruction: str) -> Embeddings:
+    """The embedding of what is wanted, or of the passage that stands for it."""
     if example is None:
-        wanted = syntax.parse(query.text).wanted
-        embedding = queries.encode_query(wanted, space_id=space.pk, instruction=instruction)
-        return embedding, language.chances(wanted)
-    spoken = {example.language: 1.0}
+        return queries.encode_query(wanted, space_id=space.pk, instruction=instruction)
     stored = Embedding.objects.filter(chunk=example, space=space).first()
     if stored is not None:
-        return np.asarray(stored.embedding, dtype=np.float32), spoken
+        return np.asarray(stored.embedding, dtype=np.float32)
     # A superseded revision has no embeddings any more, but it can still be cited.
-    return queries.encode_query(example.text, space_id=space.pk, instruction=instruction), spoken
+    return queries.encode_query(example.text, space_id=space.pk, instruction=instruction)
 
 
 def _means(inside: scope.Inside) -> dict[scope.Alike, "_Centres"]:
@@ -213,30 +219,35 @@ def _centres(space_id: UUID, collections: tuple[UUID, ...], _as_of: tuple[str, .
 
 @dataclass(frozen=True)
 class _Found:
-    """The candidates of both searches. `is_cut` says that there may be more."""
+    """The candidates of both searches. `is_cut` says that there may be more; behind the first `sure` ones others may
+    be missing."""
 
     candidates: list[Candidate]
     is_cut: bool
+    sure: int = MOST_CANDIDATES
 
 
 def _page(
     query: Query, where: scope.Scope, inside: scope.Inside, encoded: Sequence[_Encoded], clock: "_Clock"
 ) -> shape.Page:
     """One page of hits. Where so many candidates say the same that the page is not full, more are fetched."""
-    with clock.time("scope"):
+    with clock.time("retrieve"):
         rows = _rows_in_scope(inside, where)
-    wanted = max(CANDIDATES, 2 * query.reach)
+    wanted = _first_wanted(query)
     while True:
         with clock.time("retrieve"):
             found = _retrieve(query, where, encoded, rows, wanted)
         with clock.time("rank"):
-            ranked = ranking.fuse(found.candidates, _scale(encoded))
-        with clock.time("shape"):
+            ranked = ranking.fuse(found.candidates, _scale(encoded))[: found.sure]
             page = shape.page(where, query, ranked)
         is_all_good = not query.min_score or not ranked or ranked[-1].score >= query.min_score
         if page.has_more or not found.is_cut or not is_all_good or wanted >= MOST_CANDIDATES:
             return page
         wanted *= 4
+
+
+def _first_wanted(query: Query) -> int:
+    return max(CANDIDATES, 2 * query.reach)
 
 
 def _scale(encoded: Sequence[_Encoded]) -> ranking.Scale:
@@ -260,9 +271,11 @@ def _retrieve(query: Query, where: scope.Scope, encoded: Sequence[_Encoded], row
     if query.like is not None or (query.mode == "semantic" and encoded):
         return _by_meaning(query, where, encoded, rows, wanted)
     asked = lexical.ask(where, query, rows)
-    if encoded:
-        return _by_both(where, encoded, asked, rows, wanted)
-    return _by_words(where, asked, rows, wanted)
+    if not encoded:
+        return _by_words(where, asked, rows, wanted)
+    if not asked.terms:
+        return _by_meaning(query, where, encoded, rows, wanted)
+    return _by_both(query, where, encoded, asked, rows, wanted)
 
 
 def _by_meaning(query: Query, where: scope.Scope, encoded: Sequence[_Encoded], rows: int, wanted: int) -> _Found:
@@ -288,43 +301,57 @@ def _by_words(where: scope.Scope, asked: lexical.Asked, rows: int, wanted: int) 
     return _Found(candidates, len(covered) >= wanted)
 
 
-def _by_both(where: scope.Scope, encoded: Sequence[_Encoded], asked: lexical.Asked, rows: int, wanted: int) -> _Found:
-    """Found by either search, each passage is scored by meaning and by words in the same way."""
+def _by_both(
+    query: Query, where: scope.Scope, encoded: Sequence[_Encoded], asked: lexical.Asked, rows: int, wanted: int
+) -> _Found:
+    """Found by either search, each passage is scored by meaning and by words in the same way, as far as it may come to
+    stand among the first."""
     plans = [_plan(where, one, rows, wanted) for one in encoded]
-    worded = [lexical.best(where, asked, rows=rows, limit=wanted, nearness=False)] if asked.terms else []
-    found = scope.together([*(plan.statement for plan in plans), *worded])
-    by_meaning = _completed(where, plans, found[: len(plans)], wanted)
-    near = _scores(by_meaning)
-    covered = lexical.words(asked, found[-1]) if worded else {}
-    is_cut = _is_cut(by_meaning, wanted) or len(covered) >= wanted
-    if worded:
-        scored, words = _each_by_the_other(where, encoded, asked, near, covered)
-        near, covered = near | scored, covered | words
-    nothing = lexical.NOTHING if worded else None
-    ids = {*near, *covered}
-    return _Found(
-        [_candidate(chunk_id, near.get(chunk_id), covered.get(chunk_id, nothing)) for chunk_id in ids], is_cut
+    worded = lexical.best(where, asked, rows=rows, limit=wanted, nearness=False)
+    *nearest, best = scope.together([*(plan.statement for plan in plans), worded])
+    nearest = _completed(where, plans, nearest, wanted)
+    near, covered = _scores(nearest), lexical.words(asked, best)
+    count = _sure(query, wanted)
+    chosen = ranking.contenders(
+        near,
+        {chunk_id: words.coverage for chunk_id, words in covered.items()},
+        count,
+        farther=max((found[-1][1] for found in nearest if len(found) >= wanted), default=0.0),
+        uncovered=lexical.uncovered(asked, covered, rows=rows, limit=wanted),
     )
+    is_cut = _is_cut(nearest, wanted) or len(covered) >= wanted or len(chosen) < len({*near, *covered})
+    scored, words = _each_by_the_other(where, encoded, asked, chosen - near.keys(), chosen - covered.keys())
+    near |= scored
+    covered |= words
+    candidates = [
+        _candidate(chunk_id, near.get(chunk_id), covered.get(chunk_id, lexical.NOTHING)) for chunk_id in chosen
+    ]
+    return _Found(candidates, is_cut, count)
+
+
+def _sure(query: Query, wanted: int) -> int:
+    """How many of the first are certain to be the first: more than a page has, as some will be folded. All, where that
+    was not enough, and where a document may have many."""
+    if query.group == "document" or wanted > _first_wanted(query):
+        return MOST_CANDIDATES
+    return 2 * query.reach + CERTAIN
 
 
 def _each_by_the_other(
     where: scope.Scope,
     encoded: Sequence[_Encoded],
     asked: lexical.Asked,
-    near: Mapping[UUID, float],
-    covered: Mapping[UUID, lexical.Words],
+    without_score: Collection[UUID],
+    without_words: Collection[UUID],
 ) -> tuple[dict[UUID, float], dict[UUID, lexical.Words]]:
     """The scores by meaning of what was found by words alone, and the words of what was found by meaning alone."""
-    without_score = [chunk_id for chunk_id in covered if chunk_id not in near]
-    without_words = [chunk_id for chunk_id in near if chunk_id not in covered]
     scoring = [_scores_of(where, one, without_score) for one in encoded] if without_score else []
-    *scored, words = scope.together([*scoring, lexical.cover(where, asked, without_words)])
-    return _scores(scored), lexical.words(asked, words)
+    covering = [lexical.cover(where, asked, without_words)] if without_words else []
+    found = scope.together([*scoring, *covering])
+    return _scores(found[: len(scoring)]), lexical.words(asked, found[-1] if covering else [])
 
 
-def _candidate(chunk_id: UUID, score: float | None, words: lexical.Words | None) -> Candidate:
-    if words is None:
-        return Candidate(chunk_id, score)
+def _candidate(chunk_id: UUID, score: float | None, words: lexical.Words) -> Candidate:
     return Candidate(chunk_id, score, words.coverage, words.matched, words.nearness)
 
 
@@ -408,7 +435,7 @@ def _nearest_by_index(
     return replace(found, settings=settings)
 
 
-def _scores_of(where: scope.Scope, encoded: _Encoded, chunk_ids: list[UUID]) -> scope.Statement:
+def _scores_of(where: scope.Scope, encoded: _Encoded, chunk_ids: Collection[UUID]) -> scope.Statement:
     """The scores of given chunks in scope."""
     rows = f"{where.embeddings(encoded.space.pk, encoded.collections)} AND e.chunk_id = ANY(%s)"
     return _scored(where, encoded, rows, [scope.array(chunk_ids)], "")

@@ -4,11 +4,11 @@ import re
 from uuid import UUID
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from kb.models import Embedding
-from search import lexical, retrieval, scope
+from search import lexical, retrieval
 from search.benchmarks import measure
 from search.benchmarks.corpus import Corpus
 from search.hits import Query
@@ -29,12 +29,19 @@ def plans(corpus: Corpus, **more) -> list[str]:
     known = type(asked)(query.text, asked.language, asked.embedding)
     with measure.answering(corpus, [known]), CaptureQueriesContext(connection) as captured:
         assert retrieval.search(corpus.user, query).hits
-    statements = [one["sql"] for one in captured if re.search(r"kb_(chunk|embedding)\b", one["sql"])]
-    with connection.cursor() as cursor:
-        found = []
-        for statement in statements:
+    with transaction.atomic(), connection.cursor() as cursor:
+        return [plan for one in captured for plan in _explained(cursor, one["sql"])]
+
+
+def _explained(cursor, sql: str) -> list[str]:
+    """The plans of what was sent at once, each with the settings that were sent before it."""
+    found = []
+    for statement in sql.split(";"):
+        if re.search(r"kb_(chunk|embedding)\b", statement):
             cursor.execute(f"EXPLAIN {statement}")
             found.append("\n".join(line for (line,) in cursor.fetchall()))
+        elif statement.startswith("SET LOCAL"):
+            cursor.execute(statement)
     return found
 
 
