@@ -1,7 +1,7 @@
 """The order of candidates: meaning and words brought together, and what their scores are worth."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -74,16 +74,18 @@ def _with(one: Candidate, fused: float, scale: Scale) -> Candidate:
     )
 
 
-def contenders(
-    near: Mapping[UUID, float], covered: Mapping[UUID, float], count: int, *, farther: float, uncovered: float
-) -> set[UUID]:
-    """Those that may be among the first `count`, given the scores by meaning of some and the coverage of some: no other
-    need be scored. Whoever is not near scores `farther` at most, whoever is not covered covers `uncovered` at most."""
-    ids = {*near, *covered}
-    if len(ids) <= count:
-        return ids
-    sure = sorted((fused(near.get(one, 0.0), covered.get(one, 0.0)) for one in ids), reverse=True)
-    return {one for one in ids if fused(near.get(one, farther), covered.get(one, uncovered)) >= sure[count - 1]}
+def contenders(candidates: Sequence[Candidate], count: int, *, farther: float, uncovered: float) -> Sequence[Candidate]:
+    """Those that may be among the first `count`, where of some only one of the two scores is known: the other is
+    `farther`, or `uncovered`, at most. No other need be scored."""
+    if len(candidates) <= count:
+        return candidates
+    least = sorted((fused(one.semantic or 0.0, one.lexical or 0.0) for one in candidates), reverse=True)[count - 1]
+    return [one for one in candidates if _at_most(one, farther, uncovered) >= least]
+
+
+def _at_most(one: Candidate, farther: float, uncovered: float) -> float:
+    semantic = farther if one.semantic is None else one.semantic
+    return fused(semantic, uncovered if one.lexical is None else one.lexical)
 
 
 def fused(semantic: float, lexical: float) -> float:

@@ -311,22 +311,42 @@ def _by_both(
     *nearest, best = scope.together([*(plan.statement for plan in plans), worded])
     nearest = _completed(where, plans, nearest, wanted)
     near, covered = _scores(nearest), lexical.words(asked, best)
+    either = _either(near, covered)
     count = _sure(query, wanted)
     chosen = ranking.contenders(
-        near,
-        {chunk_id: words.coverage for chunk_id, words in covered.items()},
+        either,
         count,
         farther=max((found[-1][1] for found in nearest if len(found) >= wanted), default=0.0),
         uncovered=lexical.uncovered(asked, covered, rows=rows, limit=wanted),
     )
-    is_cut = _is_cut(nearest, wanted) or len(covered) >= wanted or len(chosen) < len({*near, *covered})
-    scored, words = _each_by_the_other(where, encoded, asked, chosen - near.keys(), chosen - covered.keys())
-    near |= scored
-    covered |= words
-    candidates = [
-        _candidate(chunk_id, near.get(chunk_id), covered.get(chunk_id, lexical.NOTHING)) for chunk_id in chosen
+    is_cut = _is_cut(nearest, wanted) or len(covered) >= wanted or len(chosen) < len(either)
+    return _Found(_by_each(where, encoded, asked, chosen), is_cut, count)
+
+
+def _either(near: Mapping[UUID, float], covered: Mapping[UUID, lexical.Words]) -> list[Candidate]:
+    """What either search found, each with the scores that are known so far."""
+    found = [_candidate(chunk_id, score, covered.get(chunk_id)) for chunk_id, score in near.items()]
+    return found + [_candidate(chunk_id, None, words) for chunk_id, words in covered.items() if chunk_id not in near]
+
+
+def _by_each(
+    where: scope.Scope, encoded: Sequence[_Encoded], asked: lexical.Asked, found: Sequence[Candidate]
+) -> list[Candidate]:
+    """The same with both scores: by meaning also what was found by words alone, by words what was found by meaning."""
+    unscored = [one.chunk_id for one in found if one.semantic is None]
+    uncovered = [one.chunk_id for one in found if one.lexical is None]
+    scoring = [_scores_of(where, one, unscored) for one in encoded] if unscored else []
+    covering = [lexical.cover(where, asked, uncovered)] if uncovered else []
+    rows = scope.together([*scoring, *covering])
+    scores = _scores(rows[: len(scoring)])
+    words = lexical.words(asked, rows[-1] if covering else [])
+    whole = [one for one in found if one.semantic is not None and one.lexical is not None]
+    whole += [replace(one, semantic=scores.get(one.chunk_id)) for one in found if one.semantic is None]
+    return whole + [
+        _candidate(one.chunk_id, one.semantic, words.get(one.chunk_id, lexical.NOTHING))
+        for one in found
+        if one.lexical is None
     ]
-    return _Found(candidates, is_cut, count)
 
 
 def _sure(query: Query, wanted: int) -> int:
@@ -337,21 +357,9 @@ def _sure(query: Query, wanted: int) -> int:
     return 2 * query.reach + CERTAIN
 
 
-def _each_by_the_other(
-    where: scope.Scope,
-    encoded: Sequence[_Encoded],
-    asked: lexical.Asked,
-    without_score: Collection[UUID],
-    without_words: Collection[UUID],
-) -> tuple[dict[UUID, float], dict[UUID, lexical.Words]]:
-    """The scores by meaning of what was found by words alone, and the words of what was found by meaning alone."""
-    scoring = [_scores_of(where, one, without_score) for one in encoded] if without_score else []
-    covering = [lexical.cover(where, asked, without_words)] if without_words else []
-    found = scope.together([*scoring, *covering])
-    return _scores(found[: len(scoring)]), lexical.words(asked, found[-1] if covering else [])
-
-
-def _candidate(chunk_id: UUID, score: float | None, words: lexical.Words) -> Candidate:
+def _candidate(chunk_id: UUID, score: float | None, words: lexical.Words | None) -> Candidate:
+    if words is None:
+        return Candidate(chunk_id, score)
     return Candidate(chunk_id, score, words.coverage, words.matched, words.nearness)
 
 
