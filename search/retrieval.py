@@ -77,8 +77,7 @@ def search(user: User | AnonymousUser, query: Query, *, space_id: UUID | None = 
         return Answer(query, [], query.mode, "", has_more=False, nothing_good=True)
     with clock.time("retrieve"):
         inside = scope.Inside.of(where, space_id)
-        means = {} if query.balance_languages is False else _means(inside)
-    encoded, degraded = _encode(query, example, inside, means, clock)
+    encoded, degraded = _encode(query, example, inside, clock)
     page = _page(query, where, inside, encoded, clock)
     with clock.time("cite"):
         hits = shape.hits(query, page)
@@ -136,17 +135,13 @@ def _example(user: User | AnonymousUser, query: Query) -> Chunk | None:
         raise BadQuery(_("There is no such passage."), about="like") from error
 
 
-def _encode(
-    query: Query,
-    example: Chunk | None,
-    inside: scope.Inside,
-    means: Mapping[scope.Alike, "_Centres"],
-    clock: "_Clock",
-) -> tuple[list[_Encoded], str]:
+def _encode(query: Query, example: Chunk | None, inside: scope.Inside, clock: "_Clock") -> tuple[list[_Encoded], str]:
     """The query as each of the collections in scope wants it, those that want the same together; and why one is
     missing, if one is."""
     if query.mode == "lexical" and example is None:
         return [], ""
+    with clock.time("retrieve"):
+        means = {} if query.balance_languages is False else _means(inside)
     wanted = syntax.parse(query.text).wanted
     languages = {example.language: 1.0} if example else language.chances(wanted) if means else {}
     encoded: list[_Encoded] = []
