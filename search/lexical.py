@@ -96,9 +96,10 @@ def some(where: scope.Scope, asked: Asked, *, limit: int) -> scope.Statement:
 
 def cover(where: scope.Scope, asked: Asked, chunk_ids: Collection[UUID]) -> scope.Statement:
     """Those of these passages in scope that have a word of the query."""
-    return _covered(
-        asked, f"{where.chunks()} AND c.id = ANY(%s)", [*where.params, scope.array(chunk_ids)], nearness=False
-    )
+    flagged, of_flags = _flagged(asked)
+    statement = f"""SELECT id, {flagged}, {_NO_NEARNESS} FROM (
+        SELECT c.id, {_UNPACKED} AS l {where.chunks()} AND c.id = ANY(%s) OFFSET 0) chunks WHERE l @@ %s::tsquery"""
+    return scope.Statement(statement, [*of_flags, *where.params, scope.array(chunk_ids), asked.anything()])
 
 
 def words(asked: Asked, found: Sequence[scope.Row]) -> dict[UUID, Words]:
@@ -169,7 +170,7 @@ def _bracketed(terms: Sequence[Term]) -> list[str]:
 def _best(asked: Asked, matching: str, params: Sequence[Any], limit: int, *, nearness: bool) -> scope.Statement:
     score = " + ".join(f"{term.weight} * has[{place}]::int" for place, term in enumerate(asked.terms, start=1))
     flagged, of_flags = _flagged(asked)
-    near, of_near = _near(asked, nearness=nearness)
+    near, of_near = _near("l", asked, nearness=nearness)
     statement = f"""SELECT id, has, {near} FROM (SELECT id, l, has FROM (SELECT id, l, {flagged} AS has
         FROM (SELECT c.id, {_UNPACKED} AS l {matching} OFFSET 0) chunks OFFSET 0) flagged
         ORDER BY {score} DESC, id LIMIT {limit}) best"""
@@ -178,18 +179,10 @@ def _best(asked: Asked, matching: str, params: Sequence[Any], limit: int, *, nea
 
 def _with_all(where: scope.Scope, asked: Asked, limit: int, *, nearness: bool) -> scope.Statement:
     """Some of the passages that have every word; none is better than another."""
-    near, of_near = ("ts_rank_cd(c.lexemes, %s::tsquery, 1)", [asked.anything()]) if nearness else ("0::float4", [])
+    near, of_near = _near("c.lexemes", asked, nearness=nearness)
     every = ", ".join(["TRUE"] * len(asked.terms))
     statement = f"SELECT c.id, ARRAY[{every}], {near} {where.chunks_by_index()} LIMIT {limit}"
     return scope.Statement(statement, [*of_near, " & ".join(_bracketed(asked.terms)), *where.params])
-
-
-def _covered(asked: Asked, matching: str, params: Sequence[Any], *, nearness: bool) -> scope.Statement:
-    flagged, of_flags = _flagged(asked)
-    near, of_near = _near(asked, nearness=nearness)
-    statement = f"""SELECT id, {flagged}, {near}
-        FROM (SELECT c.id, {_UNPACKED} AS l {matching} OFFSET 0) chunks WHERE l @@ %s::tsquery"""
-    return scope.Statement(statement, [*of_flags, *of_near, *params, asked.anything()])
 
 
 def _flagged(asked: Asked) -> tuple[str, list[str]]:
@@ -198,10 +191,11 @@ def _flagged(asked: Asked) -> tuple[str, list[str]]:
     return f"ARRAY[{flags}]", [term.tsquery for term in asked.terms]
 
 
-def _near(asked: Asked, *, nearness: bool) -> tuple[str, list[str]]:
-    return ("ts_rank_cd(l, %s::tsquery, 1)", [asked.anything()]) if nearness else ("0::float4", [])
+def _near(vector: str, asked: Asked, *, nearness: bool) -> tuple[str, list[str]]:
+    return (f"ts_rank_cd({vector}, %s::tsquery, 1)", [asked.anything()]) if nearness else (_NO_NEARNESS, [])
 
 
+_NO_NEARNESS = "0::float4"
 _UNPACKED = "c.lexemes || ''::tsvector"
 """Unpacked once, not for each word it is asked for."""
 

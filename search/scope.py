@@ -230,7 +230,8 @@ def rows(statement: str, params: Sequence[Any]) -> list[Row]:
 def together(statements: Sequence[Statement]) -> list[list[Row]]:
     """The rows of each of these statements, asked for in one round trip, read through the index that their order or
     condition names: left to itself the planner chose otherwise for two tables of the same data (docs/decisions.md).
-    Nothing stays set behind them."""
+    Nothing stays set behind them. Several in one message is what Postgres takes where the parameters are bound here, as
+    Django does it."""
     if not statements:
         return []
     asked, params = [_set(_BY_INDEX)], list[Any]()
