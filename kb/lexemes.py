@@ -9,6 +9,7 @@ The same functions serve passages and queries, so the two agree.
 
 import unicodedata
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import chain, pairwise
 from operator import add
 
@@ -155,16 +156,21 @@ def _matches(text: str, wanted: set[str]) -> Iterator[tuple[int, int]]:
         start, end = token.span()
         if token["unspaced"]:
             yield from _matching_pairs(text, start, end, wanted)
-        elif normalize(token[0])[:LEXEME_LIMIT] in wanted:
+        elif _folded(token[0])[:LEXEME_LIMIT] in wanted:
             yield start, end
-        else:
+        elif not (token[0].isascii() and token[0].isalnum()):  # such a word has no parts
             parts = _PART.finditer(text, start, end)
-            yield from (part.span() for part in parts if not wanted.isdisjoint(lexemes(part[0])))
+            yield from (part.span() for part in parts if not wanted.isdisjoint(_lexemes_of(part[0])))
 
 
 def _matching_pairs(text: str, start: int, end: int, wanted: set[str]) -> Iterator[tuple[int, int]]:
     for at in range(start, end):
-        if at + 1 < end and normalize(text[at : at + 2]) in wanted:
+        if at + 1 < end and _folded(text[at : at + 2]) in wanted:
             yield at, at + 2
-        elif normalize(text[at]) in wanted:
+        elif _folded(text[at]) in wanted:
             yield at, at + 1
+
+
+# The same few thousand words make up most of what is shown: to fold them each time took half of all highlighting.
+_folded = lru_cache(maxsize=16_384)(normalize)
+_lexemes_of = lru_cache(maxsize=16_384)(lexemes)

@@ -1,15 +1,17 @@
 """Citations: what a hit is called, where it stands, and the address that opens it there."""
 
 from collections.abc import Sequence
-from urllib.parse import urlencode
+from functools import cache
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
-from django.urls import reverse
+from django.urls import get_script_prefix, reverse
 
 from kb.models import Chunk, User
+from search import passages
 from search.hits import Citation
+from search.passages import Passage
 
 
 def chunks(user: User | AnonymousUser, chunk_ids: Sequence[UUID]) -> dict[UUID, Chunk]:
@@ -24,50 +26,57 @@ def find(user: User | AnonymousUser, chunk_id: UUID) -> Chunk:
 
 def of(chunk: Chunk) -> Citation:
     """The citation of a chunk, with its revision, document and collection."""
-    revision, document = chunk.revision, chunk.revision.document
+    return cite(passages.from_chunk(chunk))
+
+
+def cite(passage: Passage) -> Citation:
+    """The citation of a passage."""
+    anchor = passage.anchor
     return Citation(
-        id=chunk.pk,
-        label=label(document.title, chunk),
-        document_id=document.pk,
-        document_title=document.title,
-        filename=revision.filename,
-        media_type=revision.media_type,
-        collection_id=document.collection.pk,
-        collection_slug=document.collection.slug,
-        collection_name=document.collection.name,
-        revision=revision.number,
-        heading_path=list(chunk.heading_path),
-        pages=chunk.anchor.get("pages"),
-        boxes=chunk.anchor.get("boxes") or [],
-        slides=chunk.anchor.get("slides"),
-        sheets=chunk.anchor.get("sheets"),
-        rows=chunk.anchor.get("rows"),
-        chapters=chunk.anchor.get("chapters"),
-        chars=(chunk.start, chunk.end),
-        url=address(document.pk, revision.number, chunk.start, chunk.end),
+        id=passage.id,
+        label=label(passage.title, passage),
+        document_id=passage.document_id,
+        document_title=passage.title,
+        filename=passage.filename,
+        media_type=passage.media_type,
+        collection_id=passage.collection_id,
+        collection_slug=passage.collection_slug,
+        collection_name=passage.collection_name,
+        revision=passage.revision,
+        heading_path=list(passage.heading_path),
+        pages=anchor.get("pages"),
+        boxes=anchor.get("boxes") or [],
+        slides=anchor.get("slides"),
+        sheets=anchor.get("sheets"),
+        rows=anchor.get("rows"),
+        chapters=anchor.get("chapters"),
+        chars=(passage.start, passage.end),
+        url=address(passage.document_id, passage.revision, passage.start, passage.end),
     )
 
 
-def label(title: str, chunk: Chunk) -> str:
+def label(title: str, passage: Passage) -> str:
     """How people name the place: `Title, p. 12`, `Title, slide 4`, `Title, sheet Budget, rows 2–9`, or
     `Title, Heading › Subheading`. A chapter without a heading has its number alone."""
     for unit, one, several in (("pages", "p.", "pp."), ("slides", "slide", "slides")):
-        if chunk.anchor.get(unit):
-            return f"{title}, {_counted(chunk.anchor[unit], one, several)}"
-    if chunk.anchor.get("sheets"):
-        return f"{title}, {_in_sheet(chunk)}"
-    path = [heading for heading in chunk.heading_path if heading != title]
-    if chunk.anchor.get("chapters") and not path:
-        return f"{title}, {_counted(chunk.anchor['chapters'], 'chapter', 'chapters')}"
+        if passage.anchor.get(unit):
+            return f"{title}, {_counted(passage.anchor[unit], one, several)}"
+    if passage.anchor.get("sheets"):
+        return f"{title}, {_in_sheet(passage)}"
+    path = [heading for heading in passage.heading_path if heading != title]
+    if passage.anchor.get("chapters") and not path:
+        return f"{title}, {_counted(passage.anchor['chapters'], 'chapter', 'chapters')}"
     return f"{title}, {' › '.join(path)}" if path else title
 
 
-def _in_sheet(chunk: Chunk) -> str:
+def _in_sheet(passage: Passage) -> str:
     """The first heading of what stands in a sheet is the sheet's name."""
     sheet = (
-        f"sheet {chunk.heading_path[0]}" if chunk.heading_path else _counted(chunk.anchor["sheets"], "sheet", "sheets")
+        f"sheet {passage.heading_path[0]}"
+        if passage.heading_path
+        else _counted(passage.anchor["sheets"], "sheet", "sheets")
     )
-    rows = chunk.anchor.get("rows")
+    rows = passage.anchor.get("rows")
     return f"{sheet}, {_counted(rows, 'row', 'rows')}" if rows else sheet
 
 
@@ -76,10 +85,18 @@ def _counted(span: Sequence[int], one: str, several: str) -> str:
     return f"{one} {first}" if first == last else f"{several} {first}–{last}"
 
 
-def address(document_id: object, revision: int, start: int, end: int) -> str:
+def address(document_id: UUID, revision: int, start: int, end: int) -> str:
     """Where a passage can be read in its document. Names the revision and the characters, so it stays right."""
-    query = urlencode({"revision": revision, "chars": f"{start}-{end}"})
-    return f"{reverse('document', args=[document_id])}?{query}#passage"
+    before, after = _page_of_a_document(get_script_prefix())
+    return f"{before}{document_id}{after}?revision={revision}&chars={start}-{end}#passage"
+
+
+@cache
+def _page_of_a_document(_prefix: str) -> tuple[str, str]:
+    """What stands before and behind the id in the address of a document: resolved once, not for every hit."""
+    nobody = UUID(int=0)
+    before, _id, after = reverse("document", args=[nobody]).partition(str(nobody))
+    return before, after
 
 
 def visible(user: User | AnonymousUser) -> QuerySet[Chunk]:

@@ -27,8 +27,8 @@ class Cursor:
     reranked: bool
 
     @property
-    def key(self) -> tuple[float, float, str]:
-        return -self.order, -self.fused, str(self.chunk_id)
+    def key(self) -> tuple[float, float, int]:
+        return -self.order, -self.fused, self.chunk_id.int
 
 
 @dataclass(frozen=True)

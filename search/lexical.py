@@ -7,15 +7,12 @@ covers much and meaning decides.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Sum
-
 from kb import language, lexemes
-from kb.models import CommonLexeme
 from kb.models.lexeme import COMMON
 from search import scope, stopwords, syntax
 from search.hits import Query
@@ -56,6 +53,10 @@ class Words:
     nearness: float = 0.0
 
 
+NOTHING = Words(0.0, ())
+"""A passage with none of the words."""
+
+
 @dataclass(frozen=True)
 class Asked:
     """The words of a query that occur in scope, and the weight of all that were asked for."""
@@ -67,45 +68,63 @@ class Asked:
         return " | ".join(_bracketed(self.terms))
 
 
-def ask(where: scope.Scope, inside: scope.Inside, query: Query, rows: int) -> Asked:
+def ask(where: scope.Scope, query: Query, rows: int) -> Asked:
     """Weigh the words of a query in a scope of so many rows."""
     wanted = _wanted(query.text)
     tsqueries = list(dict.fromkeys(tsquery for one in wanted for tsquery in (one.in_any_form, one.itself)))
-    common = {} if rows <= FEW_ROWS else _common(inside, tsqueries)
-    counts = _counts(where, [tsquery for tsquery in tsqueries if tsquery not in common], rows)
-    terms = [term for one in wanted for term in _terms(one, {**counts, **common}, rows)]
+    counts = _counts(where, tsqueries, rows)
+    terms = [term for one in wanted for term in _terms(one, counts, rows)]
     return Asked(tuple(term for term in terms if term.passages), sum(term.weight for term in terms))
 
 
-def find(where: scope.Scope, asked: Asked, *, rows: int, limit: int, fill: bool) -> list[UUID]:
-    """The passages that cover most of the query's weight, best first; with `fill` also those that cover little, where
-    there are not enough others."""
-    if not asked.terms:
-        return []
+def best(where: scope.Scope, asked: Asked, *, rows: int, limit: int, nearness: bool) -> scope.Statement:
+    """The passages that cover most of the query's weight, best first, as `words` reads them; with `nearness` also how
+    near its words stand to each other."""
     if rows <= FEW_ROWS:
-        return _matching(
-            asked, where.chunks() + " AND c.lexemes @@ %s::tsquery", [*where.params, asked.anything()], limit
-        )
-    found = _matching(asked, _first(where), [_drivers(asked.terms), *where.params], limit)
-    if fill and len(found) < limit:
-        more = _matching(asked, _first(where), [asked.anything(), *where.params], limit)
-        found = list(dict.fromkeys([*found, *more]))[:limit]
-    return found
+        matching = f"{where.chunks()} AND c.lexemes @@ %s::tsquery"
+        return _best(asked, matching, [*where.params, asked.anything()], limit, nearness=nearness)
+    drivers = _drivers(asked.terms)
+    if not drivers:
+        return _with_all(where, asked, limit, nearness=nearness)
+    matching = f"{where.chunks_by_index()} LIMIT {DRIVERS}"
+    return _best(asked, matching, [" | ".join(_bracketed(drivers)), *where.params], limit, nearness=nearness)
 
 
-def cover(where: scope.Scope, asked: Asked, chunk_ids: Sequence[UUID], *, nearness: bool) -> dict[UUID, Words]:
-    """For each of these passages in scope how much of the query it covers; with `nearness` also how near its words
-    stand to each other."""
-    if not asked.terms or not chunk_ids:
-        return {}
-    flags = ", ".join(["l @@ %s::tsquery"] * len(asked.terms))
-    near = "ts_rank_cd(l, %s::tsquery, 1)" if nearness else "0.0"
-    statement = f"""SELECT id, ARRAY[{flags}], {near}
-        FROM (SELECT c.id, {_UNPACKED} AS l {where.chunks()} AND c.id = ANY(%s) OFFSET 0) chunks"""
-    near_what = [asked.anything()] if nearness else []
-    params = [*(term.tsquery for term in asked.terms), *near_what, *where.params, list(chunk_ids)]
-    heaviest = max(term.weight for term in asked.terms)
-    return {chunk_id: _words(asked, has, heaviest, near) for chunk_id, has, near in scope.rows(statement, params)}
+def some(where: scope.Scope, asked: Asked, *, limit: int) -> scope.Statement:
+    """The same of those that cover little, too: where there are not enough others."""
+    matching = f"{where.chunks_by_index()} LIMIT {DRIVERS}"
+    return _best(asked, matching, [asked.anything(), *where.params], limit, nearness=True)
+
+
+def cover(where: scope.Scope, asked: Asked, chunk_ids: Collection[UUID]) -> scope.Statement:
+    """Those of these passages in scope that have a word of the query."""
+    flagged, of_flags = _flagged(asked)
+    statement = f"""SELECT id, {flagged}, {_NO_NEARNESS} FROM (
+        SELECT c.id, {_UNPACKED} AS l {where.chunks()} AND c.id = ANY(%s) OFFSET 0) chunks WHERE l @@ %s::tsquery"""
+    return scope.Statement(statement, [*of_flags, *where.params, scope.array(chunk_ids), asked.anything()])
+
+
+def words(asked: Asked, found: Sequence[scope.Row]) -> dict[UUID, Words]:
+    """How much of the query each passage covers that one of the statements above found."""
+    known: dict[tuple[bool, ...], Words] = {}  # most have the same few words
+    covered = {}
+    for chunk_id, has, near in found:
+        same = known.get(tuple(has)) or known.setdefault(tuple(has), _words(asked, has))
+        covered[chunk_id] = replace(same, nearness=near) if near else same
+    return covered
+
+
+def uncovered(asked: Asked, best: Mapping[UUID, Words], *, rows: int, limit: int) -> float:
+    """How much a passage covers at most that is not among the `best`, of which so many were asked for."""
+    drivers = asked.terms if rows <= FEW_ROWS else _drivers(asked.terms)
+    without = [term.weight for term in asked.terms if term not in drivers]
+    if not drivers:
+        without.remove(min(without))
+    if len(best) < limit:
+        return sum(without) / asked.total
+    if drivers and all(term.passages < COMMON for term in drivers):  # all that have one were looked at
+        return max(sum(without) / asked.total, *(words.coverage for words in best.values()))
+    return sum(term.weight for term in asked.terms) / asked.total
 
 
 @dataclass(frozen=True)
@@ -141,69 +160,77 @@ def _terms(wanted: _Wanted, passages: Mapping[str, int], rows: int) -> Iterator[
         yield Term(wanted.names[:1], wanted.itself, (1 - STEM) * weight, passages[wanted.itself])
 
 
-def _common(inside: scope.Inside, tsqueries: Sequence[str]) -> Mapping[str, int]:
-    """Those of these that are known to be common in scope, and in how many passages they stand: a word in any form in
-    at least as many as its commonest form."""
-    parts = {tsquery: tsquery.split(" | ") for tsquery in tsqueries}
-    known = CommonLexeme.objects.filter(
-        collection__in=inside.ids, lexeme__in={one for of in parts.values() for one in of}
-    )
-    counted = dict(known.values_list("lexeme").annotate(n=Sum("passages")))
-    return {
-        tsquery: max(found)
-        for tsquery, of in parts.items()
-        if (found := [counted[one] for one in of if one in counted])
-    }
-
-
 def _counts(where: scope.Scope, tsqueries: Sequence[str], rows: int) -> dict[str, int]:
-    """In how many passages each of these stands; up to COMMON where there are many rows."""
+    """In how many passages each of these stands. Where there are many rows it is known of the common ones, and the
+    others are counted up to COMMON. A word in any form stands in at least as many as its commonest form."""
     if not tsqueries:
         return {}
     if rows <= FEW_ROWS:
         each = ", ".join(["count(*) FILTER (WHERE l @@ %s::tsquery)"] * len(tsqueries))
         statement = f"SELECT {each} FROM (SELECT {_UNPACKED} AS l {where.chunks()} OFFSET 0) chunks"
-        [counts] = scope.rows(statement, [*tsqueries, *where.params])
-    else:
-        counted = f"(SELECT count(*) FROM (SELECT {where.chunks_by_index()} LIMIT {COMMON}) counted)"
-        params = [value for tsquery in tsqueries for value in (tsquery, *where.params)]
-        [counts] = scope.rows(f"SELECT {', '.join([counted] * len(tsqueries))}", params)
-    return dict(zip(tsqueries, counts, strict=True))
+        [[counts]] = scope.together([scope.Statement(statement, [*tsqueries, *where.params])])
+        return dict(zip(tsqueries, counts, strict=True))
+    matching = where.chunks_by_index("asked.tsquery")
+    statement = f"""SELECT asked.tsquery, coalesce(
+          (SELECT max(of_form.passages) FROM (SELECT sum(k.passages)::int AS passages FROM kb_commonlexeme k
+            WHERE k.collection_id = ANY(ARRAY({where.collections}))
+              AND k.lexeme = ANY(string_to_array(asked.tsquery, ' | '))
+            GROUP BY k.lexeme) of_form),
+          (SELECT count(*)::int FROM (SELECT {matching} LIMIT {COMMON}) counted))
+        FROM unnest(%s::text[]) asked (tsquery)"""
+    [counted] = scope.together([scope.Statement(statement, [*where.collection_params, *where.params, list(tsqueries)])])
+    return dict(counted)
 
 
-def _drivers(terms: Sequence[Term]) -> str:
-    """The rarest words, as many as together stand in DRIVERS passages; where even the rarest is more common, all of
-    them in one passage."""
+def _drivers(terms: Sequence[Term]) -> list[Term]:
+    """The rarest words, as many as together stand in DRIVERS passages; none where even the rarest is more common."""
     chosen: list[Term] = []
     for term in sorted(terms, key=lambda one: one.passages):
         if sum(one.passages for one in chosen) + term.passages > DRIVERS:
             break
         chosen.append(term)
-    return " | ".join(_bracketed(chosen)) or " & ".join(_bracketed(terms))
+    return chosen
 
 
 def _bracketed(terms: Sequence[Term]) -> list[str]:
     return [f"({term.tsquery})" for term in terms]
 
 
-def _first(where: scope.Scope) -> str:
-    return f"{where.chunks_by_index()} LIMIT {DRIVERS}"
+def _best(asked: Asked, matching: str, params: Sequence[Any], limit: int, *, nearness: bool) -> scope.Statement:
+    score = " + ".join(f"{term.weight} * has[{place}]::int" for place, term in enumerate(asked.terms, start=1))
+    flagged, of_flags = _flagged(asked)
+    near, of_near = _near("l", asked, nearness=nearness)
+    statement = f"""SELECT id, has, {near} FROM (SELECT id, l, has FROM (SELECT id, l, {flagged} AS has
+        FROM (SELECT c.id, {_UNPACKED} AS l {matching} OFFSET 0) chunks OFFSET 0) flagged
+        ORDER BY {score} DESC, id LIMIT {limit}) best"""
+    return scope.Statement(statement, [*of_near, *of_flags, *params])
 
 
-def _matching(asked: Asked, rows: str, params: Sequence[Any], limit: int) -> list[UUID]:
-    score = " + ".join(["%s * (l @@ %s::tsquery)::int"] * len(asked.terms))
-    statement = f"""SELECT id FROM (SELECT c.id, {_UNPACKED} AS l {rows} OFFSET 0) chunks
-        ORDER BY {score} DESC, id LIMIT {limit}"""
-    weights = [value for term in asked.terms for value in (term.weight, term.tsquery)]
-    return [chunk_id for (chunk_id,) in scope.rows(statement, [*params, *weights])]
+def _with_all(where: scope.Scope, asked: Asked, limit: int, *, nearness: bool) -> scope.Statement:
+    """Some of the passages that have every word; none is better than another."""
+    near, of_near = _near("c.lexemes", asked, nearness=nearness)
+    every = ", ".join(["TRUE"] * len(asked.terms))
+    statement = f"SELECT c.id, ARRAY[{every}], {near} {where.chunks_by_index()} LIMIT {limit}"
+    return scope.Statement(statement, [*of_near, " & ".join(_bracketed(asked.terms)), *where.params])
 
 
+def _flagged(asked: Asked) -> tuple[str, list[str]]:
+    """Which of the words a passage has."""
+    flags = ", ".join(["l @@ %s::tsquery"] * len(asked.terms))
+    return f"ARRAY[{flags}]", [term.tsquery for term in asked.terms]
+
+
+def _near(vector: str, asked: Asked, *, nearness: bool) -> tuple[str, list[str]]:
+    return (f"ts_rank_cd({vector}, %s::tsquery, 1)", [asked.anything()]) if nearness else (_NO_NEARNESS, [])
+
+
+_NO_NEARNESS = "0::float4"
 _UNPACKED = "c.lexemes || ''::tsvector"
 """Unpacked once, not for each word it is asked for."""
 
 
-def _words(asked: Asked, has: Sequence[bool], heaviest: float, nearness: float) -> Words:
+def _words(asked: Asked, has: Sequence[bool]) -> Words:
     found = [term for term, is_there in zip(asked.terms, has, strict=True) if is_there]
     coverage = sum(term.weight for term in found) / asked.total
-    telling = [name for term in found if term.weight >= _TELLING * heaviest for name in term.lexemes]
-    return Words(coverage, tuple(telling), nearness)
+    heaviest = max(term.weight for term in asked.terms)
+    return Words(coverage, tuple(name for term in found if term.weight >= _TELLING * heaviest for name in term.lexemes))

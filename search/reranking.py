@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 from embeddings import reranking
 from embeddings.reranker import QueryTooLong
 from kb import context
-from kb.models import Chunk
 from search import syntax
 from search.hits import Query
+from search.passages import Passage
 
 log = logging.getLogger(__name__)
 
@@ -45,21 +45,21 @@ class Reranking:
         if self.depth and query.after and not query.after.reranked:
             self._give_up(_("The page before was not reranked, and this one goes on in its order."))
 
-    def chances(self, chunks: Sequence[Chunk]) -> Mapping[UUID, float]:
+    def chances(self, passages: Sequence[Passage]) -> Mapping[UUID, float]:
         """The chance that each of these answers; empty where that is not known in time."""
-        unknown = [chunk for chunk in chunks if chunk.pk not in self._known]
+        unknown = [one for one in passages if one.id not in self._known]
         if unknown and self.depth:
             started = time.monotonic()
             self._ask(unknown)
             self.seconds += time.monotonic() - started
-        return {chunk.pk: self._known[chunk.pk] for chunk in chunks} if self.depth else {}
+        return {one.id: self._known[one.id] for one in passages} if self.depth else {}
 
-    def _ask(self, chunks: Sequence[Chunk]) -> None:
-        passages = [context.encoded_text(chunk.context, chunk.text) for chunk in chunks]
-        instructions = [chunk.revision.document.collection.instruction for chunk in chunks]
+    def _ask(self, passages: Sequence[Passage]) -> None:
+        texts = [context.encoded_text(one.context, one.text) for one in passages]
+        instructions = [one.instruction for one in passages]
         try:
             found = reranking.rerank(
-                self._text, passages, instructions=instructions, seconds=max(0.0, self._box - self.seconds)
+                self._text, texts, instructions=instructions, seconds=max(0.0, self._box - self.seconds)
             )
         except QueryTooLong:
             self._give_up(_("The query is too long for the reranker; the passages stand as the search found them."))
@@ -71,7 +71,7 @@ class Reranking:
             self.is_away = True
             self._give_up(_("The reranker is not available just now; the passages stand as the search found them."))
         else:
-            self._known |= {chunk.pk: float(chance) for chunk, chance in zip(chunks, found, strict=True)}
+            self._known |= {one.id: float(chance) for one, chance in zip(passages, found, strict=True)}
 
     def _give_up(self, why: str) -> None:
         self.depth, self.why_not = 0, why

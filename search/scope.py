@@ -6,27 +6,33 @@ the search, and there is no second path to a chunk.
 
 import json
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Q, QuerySet
 
-from embeddings import prompts
+from embeddings import instructions, prompts
 from embeddings.models import Space
 from kb.models import Collection, User
+from kb.models.collection import Balance
 from search import syntax
 from search.hits import Query
+
+Row = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
 class Scope:
-    """Which rows may be found, as SQL with its parameters. `narrowed` says that more than permission and collections
-    decide: the number of rows is not known from the collections alone."""
+    """Which rows may be found, as SQL with its parameters. `collections` gives the ids of those this person may see;
+    its parameters are the first ones. `narrowed` says that more than permission and collections decide: the number of
+    rows is not known from the collections alone."""
 
+    collections: str
+    collection_params: tuple[Any, ...]
     documents: str
     passages: str
     words: str
@@ -50,9 +56,16 @@ class Scope:
         return f"""FROM kb_document d JOIN kb_chunk c ON c.revision_id = d.live_revision_id
             WHERE {self.documents}{self._of_chunks()}"""
 
-    def chunks_by_index(self) -> str:
-        """The same rows that match a tsquery, which is the first parameter, tested as the index brings them."""
-        return f"""FROM kb_chunk c WHERE c.lexemes @@ %s::tsquery AND EXISTS (SELECT FROM kb_document d
+    def among(self) -> str:
+        """FROM and WHERE of given chunks c in scope, by their ids, which are the last parameter; with their revision r,
+        document d and collection k."""
+        return f"""FROM kb_chunk c JOIN kb_document d ON d.live_revision_id = c.revision_id
+            JOIN kb_revision r ON r.id = c.revision_id JOIN kb_collection k ON k.id = d.collection_id
+            WHERE {self.documents}{self._of_chunks()} AND c.id = ANY(%s)"""
+
+    def chunks_by_index(self, tsquery: str = "%s") -> str:
+        """The same rows that match a tsquery, by default the first parameter, tested as the index brings them."""
+        return f"""FROM kb_chunk c WHERE c.lexemes @@ {tsquery}::tsquery AND EXISTS (SELECT FROM kb_document d
             WHERE d.live_revision_id = c.revision_id AND {self.documents} OFFSET 0){self._of_chunks()}"""
 
     def _of_chunks(self) -> str:
@@ -64,7 +77,7 @@ class Scope:
 
 
 def _of_space(space_id: uuid.UUID, collections: Sequence[uuid.UUID]) -> str:
-    return f"e.space_id = '{space_id}' AND e.collection_id = ANY('{{{','.join(map(str, collections))}}}')"
+    return f"e.space_id = '{space_id}' AND e.collection_id = ANY('{array(collections)}')"
 
 
 def collections(user: User | AnonymousUser, query: Query) -> QuerySet[Collection]:
@@ -77,29 +90,79 @@ def collections(user: User | AnonymousUser, query: Query) -> QuerySet[Collection
 
 
 @dataclass(frozen=True)
+class Alike:
+    """Collections in scope that ask for the same: the space they are searched in, and the instruction of their queries.
+    `passages` is how many they have, about; `means` changes whenever their means do; `balanced` says that one of them
+    always has its languages balanced, `spoken` are the languages of those that do not refuse it."""
+
+    space: Space
+    instruction: str
+    collections: tuple[uuid.UUID, ...]
+    passages: int
+    means: tuple[str, ...]
+    balanced: bool
+    spoken: frozenset[str]
+
+
+@dataclass(frozen=True)
 class Inside:
     """The collections in scope, for what is known of whole collections (means, numbers); rows themselves are asked for
     through `Scope`, which has the permission in its SQL. Read once: it holds to the end of the search, also when one of
     them is switched to another space meanwhile."""
 
-    ids: tuple[uuid.UUID, ...]
-    alike: dict[tuple[Space, str], tuple[uuid.UUID, ...]]
-    """Those that ask for the same, by the space they are searched in and the instruction of their queries."""
-    balance: dict[uuid.UUID, str]
-    """What each says about balancing languages."""
+    alike: tuple[Alike, ...]
+
+    @property
+    def ids(self) -> list[uuid.UUID]:
+        return [pk for one in self.alike for pk in one.collections]
+
+    @property
+    def passages(self) -> int:
+        """How many they have, about."""
+        return sum(one.passages for one in self.alike)
 
     @classmethod
-    def of(cls, user: User | AnonymousUser, query: Query, space_id: uuid.UUID | None = None) -> "Inside":
+    def of(cls, where: Scope, space_id: uuid.UUID | None = None) -> "Inside":
         """With `space_id` all are searched in that space."""
-        asked = Space.objects.get(pk=space_id) if space_id else None
-        found = list(collections(user, query).order_by("pk").select_related("active_space"))
-        alike: dict[tuple[Space, str], tuple[uuid.UUID, ...]] = {}
-        for one in found:
-            space = asked or one.active_space
+        spaces: dict[uuid.UUID, Space] = {}
+        held: dict[tuple[uuid.UUID, str], list[Row]] = {}
+        for found in rows(_INSIDE.format(collections=where.collections), [space_id, *where.collection_params]):
+            domain, own, *described = found[5:]
+            space = spaces.get(described[0]) or Space.from_db(connection.alias, _OF_SPACE, described)
+            spaces[space.pk] = space
             # One encoding serves them all where the encoder takes no instruction.
-            wants = space, one.instruction if prompts.names_task(space.query_prompt) else ""
-            alike[wants] = (*alike.get(wants, ()), one.pk)
-        return cls(tuple(one.pk for one in found), alike, {one.pk: one.balance_languages for one in found})
+            names_task = prompts.names_task(space.query_prompt)
+            instruction = instructions.instruction_for(domain, own) if names_task else ""
+            held.setdefault((space.pk, instruction), []).append(found)
+        return cls(tuple(_alike(spaces[pk], instruction, found) for (pk, instruction), found in held.items()))
+
+
+def _alike(space: Space, instruction: str, found: Sequence[Row]) -> Alike:
+    ids, passages, means, languages, balance = zip(*(row[:5] for row in found), strict=True)
+    spoken = (of for of, said in zip(languages, balance, strict=True) if said != Balance.OFF)
+    return Alike(
+        space,
+        instruction,
+        ids,
+        sum(passages),
+        tuple(means),
+        balanced=Balance.ON in balance,
+        spoken=frozenset(chain.from_iterable(spoken)),
+    )
+
+
+_OF_SPACE = ("id", "fingerprint", "dimensions", "query_prompt", "storage", "indexed")
+_INSIDE = f"""
+SELECT c.id, m.passages, m.state, m.languages, c.balance_languages, c.instruction_domain, c.own_instruction,
+  {", ".join(f"s.{one}" for one in _OF_SPACE)}
+FROM kb_collection c JOIN embeddings_space s ON s.id = coalesce(%s, c.active_space_id)
+CROSS JOIN LATERAL (
+  SELECT coalesce(sum(passages), 0)::int AS passages,
+    coalesce(string_agg(id || ' ' || updated_at, ',' ORDER BY id), '') AS state,
+    coalesce(array_agg(language), '{{}}') AS languages
+  FROM kb_languagemean WHERE collection_id = c.id AND space_id = s.id) m
+WHERE c.id = ANY(ARRAY({{collections}})) ORDER BY c.id
+"""
 
 
 def of(user: User | AnonymousUser, query: Query) -> Scope | None:
@@ -108,9 +171,12 @@ def of(user: User | AnonymousUser, query: Query) -> Scope | None:
     if inside.is_empty():
         return None
     compiled, params = inside.sql_with_params()
+    held = f"d.collection_id = ANY(ARRAY({compiled}))"  # asked for once a statement, not for each row that is tested
     documents, passages, words = _of_documents(query), _of_passages(query), _of_words(query)
     return Scope(
-        " AND ".join([f"d.collection_id IN ({compiled})", *(condition for condition, _value in documents)]),
+        compiled,
+        params,
+        " AND ".join([held, *(condition for condition, _value in documents)]),
         "".join(f" AND {condition}" for condition, _value in passages),
         "".join(f" AND {condition}" for condition, _value in words),
         (*params, *(value for _condition, value in (*documents, *passages, *words))),
@@ -156,18 +222,55 @@ def is_uuid(name: str) -> bool:
     return True
 
 
-@contextmanager
-def indexes_only() -> Iterator[None]:
-    """Statements inside read through the index that their order or their condition names. Left to itself the planner
-    chose otherwise for two tables of the same data (docs/decisions.md)."""
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off")
-        yield
-        cursor.execute("SET LOCAL enable_seqscan = on; SET LOCAL enable_sort = on")
+@dataclass(frozen=True)
+class Statement:
+    """SQL with its parameters, and the settings that it wants."""
+
+    sql: str
+    params: Sequence[Any]
+    settings: Mapping[str, object] = field(default_factory=dict)
 
 
-def rows(statement: str, params: list[Any]) -> list[tuple[Any, ...]]:
+def array(ids: Iterable[uuid.UUID]) -> str:
+    """Ids as an array is written. The driver takes four times as long for some hundred of them."""
+    return f"{{{','.join(map(str, ids))}}}"
+
+
+def rows(statement: str, params: Sequence[Any]) -> list[Row]:
     """All rows of a statement."""
     with connection.cursor() as cursor:
         cursor.execute(statement, params)
         return list(cursor.fetchall())
+
+
+def together(statements: Sequence[Statement]) -> list[list[Row]]:
+    """The rows of each of these statements, asked for in one round trip, read through the index that their order or
+    condition names: left to itself the planner chose otherwise for two tables of the same data (docs/decisions.md).
+    Nothing stays set behind them. Several in one message is what Postgres takes where the parameters are bound here, as
+    Django does it."""
+    if not statements:
+        return []
+    asked, params = [_set(_BY_INDEX)], list[Any]()
+    for one in statements:
+        asked += [_set(one.settings), one.sql]
+        params += one.params
+    used = dict.fromkeys([*_BY_INDEX, *(name for one in statements for name in one.settings)], "DEFAULT")
+    with connection.cursor() as cursor:
+        cursor.execute(";".join(filter(None, [*asked, _set(used)])), params)
+        return list(_found(cursor))
+
+
+_BY_INDEX = {"enable_seqscan": "off", "enable_sort": "off"}
+
+
+def _set(settings: Mapping[str, object]) -> str:
+    return ";".join(f"SET LOCAL {name} TO {value}" for name, value in settings.items())
+
+
+def _found(cursor: Any) -> Iterator[list[Row]]:
+    """What gives rows, of all that was executed."""
+    more = True
+    while more:
+        if cursor.description:
+            yield list(cursor.fetchall())
+        more = cursor.nextset()

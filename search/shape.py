@@ -8,15 +8,16 @@ from math import ceil
 from uuid import UUID
 
 import regex
-from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q
 
 from kb import lexemes
-from kb.models import Chunk, User
-from search import citations, ranking
+from kb.models import Chunk
+from search import citations, passages, ranking
 from search.hits import Cursor, Hit, Neighbour, Query, Scores
+from search.passages import Passage
 from search.ranking import Candidate
 from search.reranking import Reranking
+from search.scope import Scope
 
 DEEPEST = 1_000
 """The last rank there is: nobody reads so far, and whoever wants all passages can list them."""
@@ -45,10 +46,10 @@ _NUMBER = regex.compile(r"\p{Nd}+")
 
 @dataclass
 class Shaped:
-    """A candidate with its chunk, how many others said the same, and further ones of its document."""
+    """A candidate with its passage, how many others said the same, and further ones of its document."""
 
     candidate: Candidate
-    chunk: Chunk
+    passage: Passage
     folded: int = 0
     more: list["Shaped"] = field(default_factory=list)
 
@@ -67,12 +68,12 @@ class Page:
     next: Cursor | None
 
 
-def page(user: User | AnonymousUser, query: Query, ranked: Sequence[Candidate], reranking: Reranking) -> Page:
+def page(where: Scope, query: Query, ranked: Sequence[Candidate], reranking: Reranking) -> Page:
     """The hits of the page asked for, of candidates in their order."""
     fetched = max(query.reach, reranking.depth) + _SPARE
-    folded = _folded(_standing(user, ranked, fetched), folding=query.folding)
+    folded = _folded(_standing(where, ranked, fetched), folding=query.folding)
     first = list(islice(folded, reranking.depth))
-    chances = reranking.chances([one.chunk for one in first])
+    chances = reranking.chances([one.passage for one in first])
     heads = _Heads(query, reranked=bool(chances))
     for one in chain(_reordered(first, chances), _lowered(folded, chances)):
         if not heads.take(one):
@@ -89,8 +90,8 @@ def hits(query: Query, shaped: Page) -> list[Hit]:
     return [
         replace(
             hit,
-            before=_beside(one.chunk, range(-query.context, 0), beside),
-            after=_beside(one.chunk, range(1, query.context + 1), beside),
+            before=_beside(one.passage, range(-query.context, 0), beside),
+            after=_beside(one.passage, range(1, query.context + 1), beside),
         )
         for hit, one in zip(cited, shaped.shown, strict=True)
     ]
@@ -103,7 +104,7 @@ def _reordered(first: list[Shaped], chances: Mapping[UUID, float]) -> list[Shape
     """Best first in the eyes of the reranker; as they stood where it has said nothing."""
     for one in first:
         if chances:
-            one.candidate = ranking.reranked(one.candidate, chances[one.chunk.pk])
+            one.candidate = ranking.reranked(one.candidate, chances[one.passage.id])
     return sorted(first, key=lambda one: one.candidate.key)
 
 
@@ -130,7 +131,7 @@ class _Heads:
 
     def take(self, one: Shaped) -> bool:
         """Whether another is wanted after this one."""
-        query, document = self._query, one.chunk.revision.document_id
+        query, document = self._query, one.passage.document_id
         self._best = max(self._best, one.candidate.score)
         if query.min_score is not None and one.candidate.score < query.min_score:
             self._ends = True
@@ -163,13 +164,15 @@ class _Heads:
         return [one for one in self._heads if one.candidate.key > after.key]
 
 
-def _standing(user: User | AnonymousUser, ranked: Sequence[Candidate], size: int) -> Iterator[Shaped]:
-    """The candidates with their chunks, fetched as they are needed; one that was deleted or hidden meanwhile is left
-    out."""
-    for first in range(0, len(ranked), size):
+def _standing(where: Scope, ranked: Sequence[Candidate], size: int) -> Iterator[Shaped]:
+    """The candidates with their passages, fetched as they are needed, twice as many each time; one that was deleted or
+    hidden meanwhile is left out."""
+    first = 0
+    while first < len(ranked):
         some = ranked[first : first + size]
-        chunks = citations.chunks(user, [one.chunk_id for one in some])
-        yield from (Shaped(one, chunks[one.chunk_id]) for one in some if one.chunk_id in chunks)
+        found = passages.of(where, [one.chunk_id for one in some])
+        yield from (Shaped(one, found[one.chunk_id]) for one in some if one.chunk_id in found)
+        first, size = first + size, 2 * size
 
 
 def _folded(standing: Iterator[Shaped], *, folding: bool) -> Iterator[Shaped]:
@@ -177,7 +180,7 @@ def _folded(standing: Iterator[Shaped], *, folding: bool) -> Iterator[Shaped]:
     kept: list[tuple[Shaped, _Said]] = []
     marked: dict[object, list[int]] = {}
     for one in standing:
-        said = _Said(one.chunk.text)
+        said = _Said(one.passage.text)
         marks = _marks(one, said) if folding else set()
         met = sorted({place for mark in marks for place in marked.get(mark, ())})
         same = next((kept[place][0] for place in met if _is_same(one, said, *kept[place])), None)
@@ -194,9 +197,9 @@ def _marks(one: Shaped, said: "_Said") -> set[object]:
     """What two passages have one of in common, at least, when they are the same by `_is_same`: a stretch of their
     revision, or one of the first few triples in an order that is the same for all (prefix filtering, Bayardo and
     others, WWW 2007). It spares the comparing of each with each."""
-    chunk, size = one.chunk, len(said.triples)
-    places = (*range(chunk.start, chunk.end, _STRETCH), chunk.end - 1)
-    stretches = {(chunk.revision_id, at // _STRETCH) for at in places}
+    passage, size = one.passage, len(said.triples)
+    places = (*range(passage.start, passage.end, _STRETCH), passage.end - 1)
+    stretches = {(passage.revision_id, at // _STRETCH) for at in places}
     decisive = sorted(map(hash, said.triples))[: size - ceil(_ALIKE * size) + 1]
     return {*stretches, *decisive} if size else {*stretches, 0}
 
@@ -214,9 +217,9 @@ class _Said:
 
 
 def _is_same(one: Shaped, said: _Said, first: Shaped, other: _Said) -> bool:
-    if one.chunk.revision_id == first.chunk.revision_id:
-        shared = min(one.chunk.end, first.chunk.end) - max(one.chunk.start, first.chunk.start)
-        if shared > _OVERLAP * min(len(one.chunk.text), len(first.chunk.text)):
+    if one.passage.revision_id == first.passage.revision_id:
+        shared = min(one.passage.end, first.passage.end) - max(one.passage.start, first.passage.start)
+        if shared > _OVERLAP * min(len(one.passage.text), len(first.passage.text)):
             return True
     if _apart(one.candidate, first.candidate) > _CLOSE or said.numbers != other.numbers:
         return False  # where a number is another, something else is said
@@ -231,7 +234,7 @@ def _apart(one: Candidate, other: Candidate) -> float:
 
 
 def _hit(rank: int, one: Shaped) -> Hit:
-    candidate, chunk = one.candidate, one.chunk
+    candidate, passage = one.candidate, one.passage
     return Hit(
         rank=rank,
         score=round(candidate.score, 4),
@@ -241,10 +244,10 @@ def _hit(rank: int, one: Shaped) -> Hit:
             round(candidate.fused, 6),
             _rounded(candidate.rerank),
         ),
-        text=chunk.text,
-        highlights=lexemes.spans(chunk.text, set(candidate.matched), chunk.language),
-        language=chunk.language,
-        citation=citations.of(chunk),
+        text=passage.text,
+        highlights=lexemes.spans(passage.text, set(candidate.matched), passage.language),
+        language=passage.language,
+        citation=citations.cite(passage),
         folded=one.folded,
         more=tuple(_hit(rank, other) for other in one.more[:GROUPED]),
     )
@@ -254,14 +257,15 @@ def _neighbours(shown: Sequence[Shaped], context: int) -> dict[tuple[UUID, int],
     """The passages beside these hits, by revision and ordinal. Who may see a passage may see those beside it."""
     wanted = Q(pk__in=[])
     for one in shown:
-        chunk = one.chunk
-        wanted |= Q(revision=chunk.revision_id, ordinal__range=(chunk.ordinal - context, chunk.ordinal + context))
+        passage = one.passage
+        around = (passage.ordinal - context, passage.ordinal + context)
+        wanted |= Q(revision=passage.revision_id, ordinal__range=around)
     rows = Chunk.objects.filter(wanted).only("revision_id", "ordinal", "text", "start", "end")
     return {(row.revision_id, row.ordinal): Neighbour(row.pk, row.text, (row.start, row.end)) for row in rows}
 
 
-def _beside(chunk: Chunk, steps: range, known: dict[tuple[UUID, int], Neighbour]) -> tuple[Neighbour, ...]:
-    found = (known.get((chunk.revision_id, chunk.ordinal + step)) for step in steps)
+def _beside(passage: Passage, steps: range, known: dict[tuple[UUID, int], Neighbour]) -> tuple[Neighbour, ...]:
+    found = (known.get((passage.revision_id, passage.ordinal + step)) for step in steps)
     return tuple(neighbour for neighbour in found if neighbour)
 
 

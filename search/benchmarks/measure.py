@@ -13,15 +13,21 @@ from typing import Any
 import redis
 from django.db import connection, transaction
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
 from pgvector import HalfVector
 from rest_framework.test import force_authenticate
 
-from embeddings import queries
+from embeddings import centring, queries
+from embeddings.encoder import Embeddings
+from kb import language
 from kb.benchmarks import registry
+from kb.models import LanguageMean
 from search import retrieval
 from search.api import SearchView
 from search.benchmarks.corpus import SHARES, Asked, Corpus
-from search.hits import Query
+from search.hits import Mode, Query
+
+MODES: tuple[Mode, ...] = ("semantic", "hybrid", "lexical")
 
 WARM = 20
 """Queries asked before the clock runs."""
@@ -55,7 +61,7 @@ def _add_arguments(parser: ArgumentParser) -> None:
 
 
 def _run(options: Mapping[str, Any], write: Callable[[str], object]) -> None:
-    figures = {}
+    figures: dict[int, dict[str, Any]] = {}
     for chunks in options["chunks"]:
         with Corpus(chunks, options["dimensions"]) as corpus:
             figures[chunks] = measure(corpus, options["queries"])
@@ -64,18 +70,28 @@ def _run(options: Mapping[str, Any], write: Callable[[str], object]) -> None:
                 write(f"{chunks:>8,} chunks of {options['dimensions']:,} numbers  {name:32} {value}")
     if options["json"]:
         write(json.dumps(figures, indent=2, default=vars))
+    elif len(figures) > 1:
+        fewest, *_between, most = sorted(figures)
+        for mode in MODES:
+            times = figures[most][mode].p50 / figures[fewest][mode].p50
+            write(f"{most:>8,} chunks beside {fewest:,}, {mode}, times at p50  {times:.2f}")
 
 
 def measure(corpus: Corpus, count: int) -> dict[str, Any]:
     """The bare index and the three modes in turn, query by query, so that a busy machine holds up all of them alike;
     then recall."""
     asked = corpus.queries(count + WARM)
+    means = centring.means(
+        list(LanguageMean.objects.filter(space=corpus.space).values_list("language", "passages", "mean"))
+    )
+    if means is None:
+        raise RuntimeError("The corpus has no means.")
     with answering(corpus, asked):
-        spent: dict[str, list[float]] = {"bare index": [], "semantic": [], "hybrid": [], "lexical": []}
+        spent: dict[str, list[float]] = {"bare index": [], **{mode: [] for mode in MODES}}
         steps: dict[str, list[float]] = {}
         for place, one in enumerate(asked):
-            times = {"bare index": _bare(corpus, one)}
-            for mode in ("semantic", "hybrid", "lexical"):
+            times = {"bare index": _bare(corpus, means.centre(one.embedding, language.chances(one.text)))}
+            for mode in MODES:
                 times[mode], timings = _posted(corpus, one, mode)
                 if mode == "hybrid" and place >= WARM:
                     for step, milliseconds in timings.items():
@@ -84,8 +100,11 @@ def measure(corpus: Corpus, count: int) -> dict[str, Any]:
                 if place >= WARM:
                     spent[name].append(milliseconds)
         figures: dict[str, Any] = {name: Figures.of(milliseconds) for name, milliseconds in spent.items()}
-        figures["hybrid, times the bare index"] = round(figures["hybrid"].p50 / figures["bare index"].p50, 2)
-        figures["semantic, times the bare index"] = round(figures["semantic"].p50 / figures["bare index"].p50, 2)
+        for mode in MODES:
+            figures[f"{mode}, times the bare index"] = round(figures[mode].p50 / figures["bare index"].p50, 2)
+            with CaptureQueriesContext(connection) as statements:
+                _posted(corpus, asked[-1], mode)
+            figures[f"{mode}, round trips to the database"] = len(statements)
         figures |= {f"hybrid: {step}": Figures.of(milliseconds) for step, milliseconds in steps.items()}
         for share in (None, *SHARES):
             figures[f"recall@10, {share or '100 %'} in scope"] = recall(corpus, asked[: max(50, count // 4)], share)
@@ -131,8 +150,9 @@ class _Unthrottled(SearchView):
 _VIEW = _Unthrottled.as_view()
 
 
-def _bare(corpus: Corpus, one: Asked) -> float:
-    """Milliseconds of the same index scan in one statement: the same breadth, the same number of rows."""
+def _bare(corpus: Corpus, embedding: Embeddings) -> float:
+    """Milliseconds of the same index scan in one statement: the same query, as it is compared, the same breadth, the
+    same number of rows."""
     size = corpus.space.dimensions
     fetched = retrieval.CENTRED_CANDIDATES
     statement = f"""SELECT chunk_id FROM kb_embedding WHERE space_id = '{corpus.space.pk}'
@@ -142,7 +162,7 @@ def _bare(corpus: Corpus, one: Asked) -> float:
             f"SET LOCAL hnsw.ef_search = {retrieval.CENTRED_EF_SEARCH}; SET LOCAL hnsw.iterative_scan = relaxed_order"
         )
         started = time.perf_counter()
-        cursor.execute(statement, [HalfVector(one.embedding).to_text()])
+        cursor.execute(statement, [HalfVector(embedding).to_text()])
         cursor.fetchall()
         return (time.perf_counter() - started) * 1000
 

@@ -1,14 +1,15 @@
 """How the database finds what a search asks for: through the indexes, whatever the planner would think."""
 
 import re
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from kb.models import Embedding
-from search import lexical, retrieval, scope
+from search import lexical, retrieval
 from search.benchmarks import measure
 from search.benchmarks.corpus import Corpus
 from search.hits import Query
@@ -29,23 +30,61 @@ def plans(corpus: Corpus, **more) -> list[str]:
     known = type(asked)(query.text, asked.language, asked.embedding)
     with measure.answering(corpus, [known]), CaptureQueriesContext(connection) as captured:
         assert retrieval.search(corpus.user, query).hits
-    statements = [one["sql"] for one in captured if re.search(r"kb_(chunk|embedding)\b", one["sql"])]
-    with scope.indexes_only(), connection.cursor() as cursor:
-        found = []
-        for statement in statements:
+    with transaction.atomic(), connection.cursor() as cursor:
+        return [plan for one in captured for plan in _explained(cursor, one["sql"])]
+
+
+def _explained(cursor, sql: str) -> list[str]:
+    """The plans of what was sent at once, each with the settings that were sent before it."""
+    found = []
+    for statement in sql.split(";"):
+        if re.search(r"kb_(chunk|embedding)\b", statement):
             cursor.execute(f"EXPLAIN {statement}")
             found.append("\n".join(line for (line,) in cursor.fetchall()))
+        elif statement.startswith("SET LOCAL"):
+            cursor.execute(statement)
     return found
 
 
-def test_many_rows_are_searched_through_the_indexes(corpus, monkeypatch):
+@pytest.fixture
+def many_rows(monkeypatch):
+    """So many that they are searched through the indexes."""
     monkeypatch.setattr(retrieval, "ALWAYS_EXACT_ROWS", 100)
     monkeypatch.setattr(retrieval, "EXACT_ROWS", 100)
     monkeypatch.setattr(lexical, "FEW_ROWS", 100)
+
+
+def test_many_rows_are_searched_through_the_indexes(corpus, many_rows):
     found = plans(corpus, mode="hybrid")
     assert any("embedding_hnsw" in plan for plan in found)
     assert any("chunk_lexemes" in plan for plan in found)
     assert not [plan for plan in found if re.search(r"Seq Scan on kb_(chunk|embedding|document)\b", plan)]
+
+
+@pytest.mark.parametrize(("mode", "trips"), [("semantic", 3), ("hybrid", 5), ("lexical", 5)])
+def test_the_database_is_asked_a_few_times(corpus, many_rows, mode, trips):
+    """For the collections and what is known of them; how common the words are; candidates, then the scores that they
+    lack, or more of them; and the passages that are shown."""
+    asked = replace(corpus.queries(1)[0], text="船只 KB-77/7")  # a language without stop words, which are asked for too
+    with measure.answering(corpus, [asked]):
+        retrieval.search(corpus.user, Query(asked.text, mode=mode))  # means are fetched once
+        with CaptureQueriesContext(connection) as captured:
+            assert retrieval.search(corpus.user, Query(asked.text, mode=mode)).hits
+    assert len(captured) <= trips
+
+
+def test_what_is_not_scored_would_not_have_come_up(corpus, many_rows, monkeypatch):
+    asked = corpus.queries(20)
+    with measure.answering(corpus, asked):
+        monkeypatch.setattr(retrieval, "CERTAIN", 0)
+        some = [_scored(corpus, one.text) for one in asked]
+        monkeypatch.setattr(retrieval, "CERTAIN", retrieval.MOST_CANDIDATES)
+        every = [_scored(corpus, one.text) for one in asked]
+    assert some == every
+
+
+def _scored(corpus: Corpus, text: str) -> list[tuple[UUID, float]]:
+    return [(hit.citation.id, hit.scores.fused) for hit in retrieval.search(corpus.user, Query(text)).hits]
 
 
 def test_few_rows_are_all_compared(corpus):
@@ -55,9 +94,7 @@ def test_few_rows_are_all_compared(corpus):
 
 
 @pytest.mark.parametrize("share", ["10 %", "1 %", "the rest", None])
-def test_every_page_is_full_however_little_is_in_scope(corpus, monkeypatch, share):
-    monkeypatch.setattr(retrieval, "ALWAYS_EXACT_ROWS", 100)
-    monkeypatch.setattr(retrieval, "EXACT_ROWS", 100)
+def test_every_page_is_full_however_little_is_in_scope(corpus, many_rows, share):
     inside = (corpus.collections[share].slug,) if share else ()
     asked = corpus.queries(3)
     rows = Embedding.objects.filter(space=corpus.space)

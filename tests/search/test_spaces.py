@@ -82,6 +82,31 @@ def test_where_one_group_is_balanced_all_are(collection, alice, other, work, bot
     assert first.text.startswith("The ferry")
 
 
+def test_where_one_encoder_is_away_its_collections_are_searched_by_words_and_that_is_said(
+    collection, alice, other, work, monkeypatch
+):
+    def encode(text, *, space_id, **more):
+        if space_id == other.pk:
+            raise queries.EncoderAway
+        return serving.server(collection.active_space).encoder.encode_queries([text])[0]
+
+    second = Collection.objects.create(name="Second", owner=alice, active_space=other)
+    add(collection, "The ferry sails to the island.")
+    add(second, "The ferry sails to the mainland.")
+    work()
+    monkeypatch.setattr(queries, "encode_query", encode)
+    answer = retrieval.search(alice, Query("ferry"))
+    assert "some of the collections" in answer.degraded
+    assert answer.mode == "hybrid"
+    scores = {hit.citation.collection_name: hit.scores for hit in answer.hits}
+    assert scores["Second"].semantic is None
+    assert scores["Second"].lexical == 1.0
+    assert scores["Field notes"].semantic is not None
+    by_meaning = retrieval.search(alice, Query("ferry", mode="semantic"))
+    assert [hit.citation.collection_name for hit in by_meaning.hits] == ["Field notes"]
+    assert by_meaning.degraded == answer.degraded
+
+
 def test_rows_in_a_space_that_is_not_the_collections_own_are_not_compared(collection, alice, other, work, both_answer):
     second = Collection.objects.create(name="Second", owner=alice, active_space=other)
     add(collection, "The ferry sails to the island.")

@@ -1,0 +1,24 @@
+"""The benchmark of search runs, prints what it measures and keeps nothing; how fast it was is nobody's to assert."""
+
+import json
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+
+from kb.models import Chunk, Collection, Embedding
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_it_works():
+    printed = StringIO()
+    arguments = ("--chunks", "200", "400", "--dimensions", "16", "--queries", "10")
+    call_command("bench", "search", *arguments, "--json", stdout=printed)
+    for figures in json.loads(printed.getvalue()).values():
+        assert figures["bare index"]["p50"] > 0
+        assert figures["hybrid, round trips to the database"] >= figures["semantic, round trips to the database"]
+        assert figures["recall@10, 100 % in scope"] >= 0.9
+    assert not any(model.objects.exists() for model in (Chunk, Collection, Embedding))
+    call_command("bench", "search", *arguments, stdout=printed)
+    assert "400 chunks beside 200, hybrid" in printed.getvalue()
