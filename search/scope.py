@@ -159,7 +159,7 @@ FROM kb_collection c JOIN embeddings_space s ON s.id = coalesce(%s, c.active_spa
 CROSS JOIN LATERAL (
   SELECT coalesce(sum(passages), 0)::int AS passages,
     coalesce(string_agg(id || ' ' || updated_at, ',' ORDER BY id), '') AS state,
-    coalesce(array_agg(language), '{{}}') AS languages
+    coalesce(array_agg(language), ARRAY[]::varchar[]) AS languages
   FROM kb_languagemean WHERE collection_id = c.id AND space_id = s.id) m
 WHERE c.id = ANY(ARRAY({{collections}})) ORDER BY c.id
 """
