@@ -1,38 +1,34 @@
-"""The process that reads one file: `python -m kb.reading.child`, started by `sandbox` and by nobody else.
+"""The process that reads one file, forked by `forkserver` and by nobody else.
 
-Its order is one JSON argument; what it reads goes to standard output as lines of `wire`.
+Its order is a line of JSON on standard input; what it reads goes to standard output as lines of `wire`.
 """
 
 import json
 import mmap
-import os
 import sys
 import traceback
 from collections.abc import Iterator
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
-from kb.reading import readers, sniffing, wire
+from kb.reading import ocr, readers, rendering, sniffing, wire
 from kb.reading.confinement import Ceiling, confine
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.options import Options
 from kb.reading.scans import SHEET_BYTES, Answer, Outcome, Scan
 from kb.reading.sections import Checkpoint, Page, Section
 
-if TYPE_CHECKING:
-    from kb.reading.ocr import Scans
+SHEET = 3
+"""The descriptor of the sheet (see `scans`), where the child has one."""
 
 _RESERVE = 2 * 1024 * 1024
 
 
-def main() -> None:
-    order = json.loads(sys.argv[1])
-    # Before it may no longer write to files: Python keeps the bytecode of what no other process imports.
-    import_module("kb.reading.rendering" if "page" in order else readers.module(order["media_type"]))
-    confine(Ceiling(**order["ceiling"]), parent=order["parent"])
+def main(parent: int) -> None:
+    order = json.loads(sys.stdin.buffer.readline())
+    confine(Ceiling(**order["ceiling"]), parent=parent)
     reserve: bytearray | None = bytearray(_RESERVE)  # given back, it leaves memory to say that there was none
     failure = None
     try:
@@ -46,7 +42,6 @@ def main() -> None:
         failure = _crashed(error)
     del reserve
     _say(failure or wire.Finished())
-    os._exit(0)  # no finalizers: PDFium's may crash on a damaged file after all was said
 
 
 def _say(message: wire.Message) -> None:
@@ -60,8 +55,6 @@ def _say(message: wire.Message) -> None:
 def _messages(order: dict[str, Any]) -> Iterator[wire.Message]:
     path = Path(order["path"])
     if "page" in order:
-        from kb.reading import rendering  # brings PDFium: a Word file is read without
-
         yield rendering.render(path, order["page"], scale=order["scale"])
         return
     options = _options(order["options"])
@@ -76,13 +69,11 @@ def _options(said: dict[str, Any]) -> Options:
     return Options(annotations=said["annotations"], ocr_languages=tuple(said["ocr_languages"]))
 
 
-def _scans(options: Options, tesseract: dict[str, Any] | None, begin: Checkpoint | None) -> "Scans":
-    from kb.reading import ocr  # brings PDFium too
-
+def _scans(options: Options, tesseract: dict[str, Any] | None, begin: Checkpoint | None) -> ocr.Scans:
     before = {page: Outcome(outcome) for outcome, pages in (begin.scans if begin else {}).items() for page in pages}
     if tesseract is None:
         return ocr.Scans(options.ocr_languages, before=before)
-    sheet = mmap.mmap(tesseract["sheet"], SHEET_BYTES)
+    sheet = mmap.mmap(SHEET, SHEET_BYTES)
 
     def ask(scan: Scan, picture: bytes) -> tuple[Outcome, bytes]:
         if len(picture) > SHEET_BYTES:
@@ -103,7 +94,3 @@ def _out_of_memory() -> wire.Failed:
 def _crashed(error: Exception) -> wire.Failed:
     detail = "The reader failed on this file: it may be damaged. Save it again and upload that."
     return wire.Failed(Reason.READER_CRASHED, detail, trace=" ".join(traceback.format_exception(error)[-4:]))
-
-
-if __name__ == "__main__":
-    main()

@@ -103,7 +103,7 @@ class Desk:
 
     def order(self) -> dict[str, Any]:
         """What the reader has to know."""
-        return {"languages": self._languages, "turns": self._turns, "sheet": self.sheet}
+        return {"languages": self._languages, "turns": self._turns}
 
     def read(self, scan: Scan, on_alive: Callable[[], None]) -> Answer:
         """Have the picture on the sheet read. `on_alive` is called about twice a second, and may raise."""
