@@ -91,7 +91,7 @@ def desk(wanted: Sequence[str], limits: Limits = DEFAULT) -> Iterator["Desk | No
 
 
 class Desk:
-    """Where the scans of one file are read, one after the other. `sheet` is to be inherited by the reader."""
+    """Where the scans of one file are read, one after the other. `sheet` is to be given to the reader."""
 
     def __init__(self, found: Installed, wanted: Sequence[str], sheet: int, limits: Limits) -> None:
         self.sheet = sheet
