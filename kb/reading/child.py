@@ -28,14 +28,13 @@ SHEET = 3
 
 _RESERVE = 2 * 1024 * 1024
 
-
 _PIECE = 64 * 1024
 _PAUSE = 0.05
 """Seconds in which nobody misses a page that was read."""
 
 _GARBAGE = 50_000
 """So many objects more before cycles among them are looked for. Readers make few, and a child is soon gone: at Python's
-own 700 the search takes a tenth of its time."""
+own 700 the search takes a twentieth of its time."""
 
 
 def main(parent: int) -> None:
