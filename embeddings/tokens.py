@@ -1,7 +1,7 @@
 """The tokenizer of a model folder, on texts of any length; and where the folder of a configured model is."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -34,7 +34,8 @@ class ModelTokenizer:
     def offsets(self, text: str) -> Iterator[tuple[int, int]]:
         """See encoder.Tokenizer. White space in front of a token is left out of its range; tokens smaller than a
         character have the range of that character."""
-        for start, encoding in self._encoded((start, text[start:end]) for start, end in _pieces(text)):
+        pieces = ((start, text[start:end]) for start, end in _pieces(text))
+        for start, encoding in _encoded(self._tokenizer.encode_batch, pieces):
             ranges = [(start + a, start + b) for a, b in encoding.offsets]
             # A call for each token, of which few begin with white space, would take half as long as finding them.
             yield from [_trim(text, a, b) if text[a : a + 1].isspace() else (a, b) for a, b in ranges]
@@ -48,15 +49,18 @@ class ModelTokenizer:
         counts = [self._special_tokens] * len(texts)
         whole = enumerate(prompt + text for text in texts)
         pieces = ((number, text[start:end]) for number, text in whole for start, end in _pieces(text))
-        for number, encoding in self._encoded(pieces):
+        for number, encoding in _encoded(self._tokenizer.encode_batch_fast, pieces):  # it leaves out the offsets
             counts[number] += len(encoding)
         return counts
 
-    def _encoded(self, pieces: Iterator[tuple[int, str]]) -> Iterator[tuple[int, tokenizers.Encoding]]:
-        """Each piece's number with its tokens."""
-        while group := list(islice(pieces, _PIECES_AT_ONCE)):
-            numbers, texts = zip(*group, strict=True)
-            yield from zip(numbers, self._tokenizer.encode_batch(texts, add_special_tokens=False), strict=True)
+
+def _encoded(
+    encode: Callable[..., list[tokenizers.Encoding]], pieces: Iterator[tuple[int, str]]
+) -> Iterator[tuple[int, tokenizers.Encoding]]:
+    """Each piece's number with its tokens."""
+    while group := list(islice(pieces, _PIECES_AT_ONCE)):
+        numbers, texts = zip(*group, strict=True)
+        yield from zip(numbers, encode(texts, add_special_tokens=False), strict=True)
 
 
 def load(folder: Path) -> ModelTokenizer:

@@ -10,11 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from time import monotonic
+from typing import Any
 
+import psutil
+import psycopg
 import pypdf
 import pypdfium2
-from django.db import transaction
+from django.db import connection, transaction
 
+from embeddings import spaces
 from kb import ingestion, storing
 from kb.models import Collection, Document, Revision, User
 from kb.reading import assembly, sandbox, sniffing
@@ -23,6 +27,12 @@ CONTENDERS = ("pypdf", "pdfium", "ours")
 STEPS = ("child", "parent", "split", "store")
 """The child process with its start; checking what it sends and putting it together; splitting; storing."""
 
+FLOORS = ("pdfium", "outline", "tokenizer", "rows")
+"""What nobody who does the same can spare: PDFium's text alone, pypdf's outline alone, the tokenizer over the text,
+and COPY of the finished rows into a table without any index."""
+
+_ROWS = """SELECT id, revision_id, ordinal, start, "end", text, heading_path, context, kind, anchor, language, tokens,
+  content_hash, lexemes FROM kb_chunk WHERE revision_id = '{}'"""
 
 _HELD_UP = 1.15
 _TICK = 1e-3
@@ -59,6 +69,11 @@ class Measured:
     def steps(self) -> dict[str, float]:
         """The share of each step in our time."""
         return {step: self._compared(step) for step in STEPS}
+
+    @property
+    def floors(self) -> dict[str, float]:
+        """Each of FLOORS as a share of our time."""
+        return {floor: self._compared(floor) for floor in FLOORS}
 
     def _compared(self, name: str) -> float:
         """Within a round, so that a slow minute counts on both sides."""
@@ -111,7 +126,7 @@ def _one_core() -> Iterator[None]:
 
 
 def _whole(files: Sequence[Measured], rounds: int) -> Measured:
-    names = (*CONTENDERS, *STEPS)
+    names = {*CONTENDERS, *STEPS, *FLOORS}
     seconds = {name: [sum(one.seconds[name][number] for one in files) for number in range(rounds)] for name in names}
     return Measured("all", sum(one.pages for one in files), sum(one.chunks for one in files), seconds)
 
@@ -163,19 +178,46 @@ class _Race:
             ready = _Moment()
             storing.store(revision, reading, passages)
             stored = _Moment()
+            self._note_floors(path, reading.text, revision)
         taken = (read.children - begun.children, read.own - begun.own, split.own - read.own, stored.own - ready.own)
         for name, seconds in zip((*STEPS, "ours"), (*taken, sum(taken)), strict=True):
             self.seconds[path][name].append(seconds)
         self.chunks[path] = len(passages)
 
+    def _note_floors(self, path: Path, text: str, revision: Revision) -> None:
+        """Those beside PDFium's, within the transaction in which the rows of this file stand."""
+        begun = _Moment()
+        with pypdf.PdfReader(path) as reader:
+            _outline = reader.outline
+        outlined = _Moment()
+        spaces.tokenizer_of(self._collection.active_space).count([text])
+        tokenized = _Moment()
+        chosen = _ROWS.format(revision.pk)
+        with connection.cursor() as cursor:
+            rows = _copied(cursor.cursor, f"COPY ({chosen}) TO STDOUT (FORMAT BINARY)")
+            cursor.execute(f"CREATE TEMPORARY TABLE bench_rows ON COMMIT DROP AS {chosen} LIMIT 0")
+            ready = _Moment()
+            with cursor.cursor.copy("COPY bench_rows FROM STDIN (FORMAT BINARY)") as copy:
+                copy.write(rows)
+            written = _Moment()
+        taken = (outlined.own - begun.own, tokenized.own - outlined.own, written.own - ready.own)
+        for name, seconds in zip(FLOORS[1:], taken, strict=True):
+            self.seconds[path][name].append(seconds)
+
+
+def _copied(cursor: "psycopg.Cursor[Any]", statement: str) -> bytes:
+    with cursor.copy(statement) as copy:
+        return b"".join(bytes(block) for block in copy)
+
 
 class _Moment:
-    """Seconds of the processor until now, in this process and in children that have ended, and the clock."""
+    """Seconds of the processor until now, in this process and in what it started, and the clock."""
 
     def __init__(self) -> None:
-        here, below = resource.getrusage(resource.RUSAGE_SELF), resource.getrusage(resource.RUSAGE_CHILDREN)
+        here = resource.getrusage(resource.RUSAGE_SELF)
         self.own = here.ru_utime + here.ru_stime
-        self.children = below.ru_utime + below.ru_stime
+        # The server that children are forked from lives, and what it did for them counts with what they did.
+        self.children = sum(sum(one.cpu_times()[:4]) for one in psutil.Process().children())
         self.clock = monotonic()
 
 

@@ -1,43 +1,52 @@
-"""The process that reads one file: `python -m kb.reading.child`, started by `sandbox` and by nobody else.
+"""The process that reads one file, forked by `forkserver` and by nobody else.
 
-Its order is one JSON argument; what it reads goes to standard output as lines of `wire`.
+Its order is a line of JSON on standard input; what it reads goes to standard output as lines of `wire`.
 """
 
+import gc
 import json
 import mmap
-import os
 import sys
 import traceback
-from collections.abc import Iterator
-from importlib import import_module
+from collections.abc import Callable, Iterator
+from io import BufferedWriter, FileIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from time import monotonic
+from typing import Any
 
 import msgspec
 
-from kb.reading import readers, sniffing, wire
+from kb.reading import ocr, readers, rendering, sniffing, wire
 from kb.reading.confinement import Ceiling, confine
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.options import Options
 from kb.reading.scans import SHEET_BYTES, Answer, Outcome, Scan
-from kb.reading.sections import Checkpoint, Page, Section
+from kb.reading.sections import Checkpoint, Page, Progress, Section
 
-if TYPE_CHECKING:
-    from kb.reading.ocr import Scans
+SHEET = 3
+"""The descriptor of the sheet (see `scans`), where the child has one."""
 
 _RESERVE = 2 * 1024 * 1024
 
+_PIECE = 64 * 1024
+_PAUSE = 0.05
+"""Seconds in which nobody misses a page that was read."""
 
-def main() -> None:
-    order = json.loads(sys.argv[1])
-    # Before it may no longer write to files: Python keeps the bytecode of what no other process imports.
-    import_module("kb.reading.rendering" if "page" in order else readers.module(order["media_type"]))
-    confine(Ceiling(**order["ceiling"]), parent=order["parent"])
+_GARBAGE = 50_000
+"""So many objects more before cycles among them are looked for. Readers make few, and a child is soon gone: at Python's
+own 700 the search takes a twentieth of its time."""
+
+
+def main(parent: int) -> None:
+    gc.set_threshold(_GARBAGE)
+    say = _Voice().say
+    order = json.loads(sys.stdin.buffer.readline())
+    confine(Ceiling(**order["ceiling"]), parent=parent)
     reserve: bytearray | None = bytearray(_RESERVE)  # given back, it leaves memory to say that there was none
     failure = None
     try:
-        for message in _messages(order):
-            _say(message)
+        for message in _messages(order, say):
+            say(message)
     except Unreadable as error:
         failure = wire.failed(error)
     except MemoryError:
@@ -45,23 +54,30 @@ def main() -> None:
     except Exception as error:
         failure = _crashed(error)
     del reserve
-    _say(failure or wire.Finished())
-    os._exit(0)  # no finalizers: PDFium's may crash on a damaged file after all was said
+    say(failure or wire.Finished())
 
 
-def _say(message: wire.Message) -> None:
-    """What a page has goes in one piece with the next thing that its parent waits for: a write for each section wakes
-    it ten times a page, which takes longer than all it does with them."""
-    sys.stdout.buffer.write(wire.encode(message))
-    if not isinstance(message, Page | Section):
-        sys.stdout.buffer.flush()
+class _Voice:
+    """Tells the parent of pages in large pieces: waking it for each section takes longer than all it does with them."""
+
+    def __init__(self) -> None:
+        self._output = BufferedWriter(FileIO(1, "wb", closefd=False), _PIECE)
+        self._heard_at = 0.0
+
+    def say(self, message: wire.Message) -> None:
+        """What is asked, and how it ends, goes at once; of progress the first, which begins the time of a page."""
+        self._output.write(wire.encode(message))
+        if isinstance(message, Page | Section):
+            return
+        if isinstance(message, Progress) and monotonic() - self._heard_at < _PAUSE:
+            return
+        self._output.flush()
+        self._heard_at = monotonic()
 
 
-def _messages(order: dict[str, Any]) -> Iterator[wire.Message]:
+def _messages(order: dict[str, Any], say: Callable[[wire.Message], None]) -> Iterator[wire.Message]:
     path = Path(order["path"])
     if "page" in order:
-        from kb.reading import rendering  # brings PDFium: a Word file is read without
-
         yield rendering.render(path, order["page"], scale=order["scale"])
         return
     options = _options(order["options"])
@@ -69,26 +85,28 @@ def _messages(order: dict[str, Any]) -> Iterator[wire.Message]:
         yield from readers.read(path, order["media_type"], options)
         return
     begin = msgspec.convert(order["begin"], Checkpoint | None)
-    yield from readers.read(path, sniffing.PDF, options, scans=_scans(options, order["tesseract"], begin), begin=begin)
+    yield from readers.read(
+        path, sniffing.PDF, options, scans=_scans(options, order["tesseract"], begin, say), begin=begin
+    )
 
 
 def _options(said: dict[str, Any]) -> Options:
     return Options(annotations=said["annotations"], ocr_languages=tuple(said["ocr_languages"]))
 
 
-def _scans(options: Options, tesseract: dict[str, Any] | None, begin: Checkpoint | None) -> "Scans":
-    from kb.reading import ocr  # brings PDFium too
-
+def _scans(
+    options: Options, tesseract: dict[str, Any] | None, begin: Checkpoint | None, say: Callable[[wire.Message], None]
+) -> ocr.Scans:
     before = {page: Outcome(outcome) for outcome, pages in (begin.scans if begin else {}).items() for page in pages}
     if tesseract is None:
         return ocr.Scans(options.ocr_languages, before=before)
-    sheet = mmap.mmap(tesseract["sheet"], SHEET_BYTES)
+    sheet = mmap.mmap(SHEET, SHEET_BYTES)
 
     def ask(scan: Scan, picture: bytes) -> tuple[Outcome, bytes]:
         if len(picture) > SHEET_BYTES:
             return Outcome.FAILED, b""
         sheet[: len(picture)] = picture
-        _say(scan)
+        say(scan)
         answer = Answer.of(sys.stdin.buffer.readline())
         return answer.outcome, sheet[: answer.size]
 
@@ -103,7 +121,3 @@ def _out_of_memory() -> wire.Failed:
 def _crashed(error: Exception) -> wire.Failed:
     detail = "The reader failed on this file: it may be damaged. Save it again and upload that."
     return wire.Failed(Reason.READER_CRASHED, detail, trace=" ".join(traceback.format_exception(error)[-4:]))
-
-
-if __name__ == "__main__":
-    main()

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 _PR_SET_PDEATHSIG = 1
+_PR_SET_DUMPABLE = 4
 _PR_SET_SECCOMP = 22
 _PR_SET_NO_NEW_PRIVS = 38
 _SECCOMP_MODE_FILTER = 2
@@ -61,6 +62,12 @@ def confine(ceiling: Ceiling, *, parent: int) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     _give_up(libc, ceiling, parent=parent)
     _refuse_calls(libc, _refused())
+
+
+def hide() -> None:
+    """Keep other processes of this user from looking into the memory of this one and of its children, or writing there
+    (proc(5)): a child that was taken over finds neither its server nor other children. It does not hold root."""
+    ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
 def become(command: Sequence[str], ceiling: Ceiling, *, parent: int) -> None:

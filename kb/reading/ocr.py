@@ -6,19 +6,16 @@ Runs in the reader, which may start no process: its parent has Tesseract read th
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 from msgspec.structs import replace
 
+from kb.reading import ocr_page
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.pdf_lines import Line, Sheet
 from kb.reading.scans import Ask, Outcome
 from kb.reading.sections import Warned
-
-if TYPE_CHECKING:
-    from kb.reading.ocr_page import Recognised
 
 _NAMED = 10
 _STAMP = 200
@@ -99,11 +96,9 @@ class Scans:
     def _languages(self) -> tuple[str, ...]:
         return self._tesseract.languages if self._tesseract else ()
 
-    def _found(self, page: pypdfium2.PdfPage, number: int) -> "Recognised | None":
+    def _found(self, page: pypdfium2.PdfPage, number: int) -> ocr_page.Recognised | None:
         if self._tesseract is None or self._ask is None or not self._languages:
             return None
-        from kb.reading import ocr_page  # brings pictures and XML, which a file without scans does not need
-
         if Outcome.FILE_TIMEOUT in self.outcomes.values():
             return ocr_page.Recognised(Outcome.FILE_TIMEOUT)
         return ocr_page.recognise(page, number, self._ask, self._languages, turns=self._tesseract.turns)

@@ -11,27 +11,34 @@ PDFium reads the pages. What the file says of itself, its outline included, and 
 from collections.abc import Iterator
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING
 
 import pypdfium2
 import pypdfium2.raw as pdfium
 from msgspec.structs import replace
 
-from kb.reading import ocr, pdf_annotations, pdf_blocks, pdf_furniture, pdf_headings, pdf_lines, pdf_outline, text
+from kb.reading import (
+    ocr,
+    pdf_annotations,
+    pdf_blocks,
+    pdf_catalog,
+    pdf_furniture,
+    pdf_headings,
+    pdf_lines,
+    pdf_outline,
+    text,
+)
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.headings import Headings
 from kb.reading.ocr import Scans
 from kb.reading.options import Options
 from kb.reading.pdf_blocks import Block, Usual
+from kb.reading.pdf_catalog import Catalog
 from kb.reading.pdf_flow import Flow
 from kb.reading.pdf_furniture import Window
 from kb.reading.pdf_headings import Sizes
 from kb.reading.pdf_lines import Line, Sheet
 from kb.reading.pdf_text import Compounds
 from kb.reading.sections import About, Checkpoint, Item, Page, Progress, Section, Warned
-
-if TYPE_CHECKING:
-    from kb.reading.pdf_catalog import Catalog
 
 VERSION = "2"
 PAGE_LIMIT = 5_000
@@ -63,8 +70,6 @@ def read(path: Path, options: Options, scans: Scans | None = None, begin: Checkp
         raise Unreadable(
             Reason.TOO_MANY_PAGES, f"This PDF has {total:,} pages; the limit is {PAGE_LIMIT:,}. Split it into parts."
         )
-    from kb.reading import pdf_catalog  # brings pypdf: a page is drawn without
-
     catalog = pdf_catalog.read(path, document)
     if begin is None:
         yield _about(catalog)
@@ -83,8 +88,6 @@ def open_document(path: Path) -> pypdfium2.PdfDocument:
 
 
 def _refused(path: Path, error: pypdfium2.PdfiumError) -> Unreadable:
-    from kb.reading import pdf_catalog  # see above
-
     reason = pdf_catalog.why_closed(path)
     if reason == Reason.NO_TEXT:
         return _no_pages()
@@ -99,7 +102,7 @@ def _no_pages() -> Unreadable:
     return Unreadable(Reason.NO_TEXT, "This PDF has no pages.")
 
 
-def _about(catalog: "Catalog") -> About:
+def _about(catalog: Catalog) -> About:
     said = {key: text.one_line(value) for key, value in catalog.information.items()}
     title = said.pop("Title")
     metadata = {key.lower(): value for key, value in said.items() if value}
@@ -116,7 +119,7 @@ class _Reading:
     def __init__(
         self,
         document: pypdfium2.PdfDocument,
-        catalog: "Catalog",
+        catalog: Catalog,
         options: Options,
         scans: Scans,
         begin: Checkpoint,

@@ -46,6 +46,9 @@ _NODES = 100_000
 _LONGEST = 2_000
 """Characters of a title: the parent takes no more."""
 
+_DIGITS = 3
+"""PDFium has numbers in single precision: further ones are not the file's."""
+
 _SAID = ("Title", "Author", "Subject", "Keywords", "Producer")
 
 # Where in a destination's numbers the top stands, by its kind (ISO 32000-1, table 151).
@@ -74,7 +77,7 @@ class _Late(BaseException):
 def read(path: Path, document: pypdfium2.PdfDocument) -> Catalog:
     """The catalog of a PDF that PDFium has opened as this document."""
     with suppress(Exception, _Late), _limited():
-        return _read(path, pages=len(document))
+        return _read(path, document)
     return Catalog({key: document.get_metadata_value(key) for key in _SAID}, _outline_of_pdfium(document))
 
 
@@ -105,28 +108,28 @@ def _limited() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def _read(path: Path, *, pages: int) -> Catalog:
+def _read(path: Path, document: pypdfium2.PdfDocument) -> Catalog:
     with pypdf.PdfReader(path) as reader:
         information = reader.metadata or DictionaryObject()
         said = {key: _text(_value(information, f"/{key}")) for key in _SAID}
-        return Catalog(said, _Outline(reader, pages).entries())
+        return Catalog(said, _Outline(reader, document).entries())
 
 
 class _Outline:
     """The outline as it stands in the file."""
 
-    def __init__(self, reader: pypdf.PdfReader, pages: int) -> None:
+    def __init__(self, reader: pypdf.PdfReader, document: pypdfium2.PdfDocument) -> None:
         self._reader = reader
-        self._total = pages
+        self._document = document
+        self._total = len(document)
 
     def entries(self) -> dict[int, list[Entry]]:
         found: dict[int, list[Entry]] = defaultdict(list)
         for level, item in self._items():
-            destination = self._destination(item)
-            page = self._page(destination)
+            page, top = self._place(item)
             title = text.one_line(_text(_value(item, "/Title")))
             if page and title:
-                found[page].append(Entry(level, title, _top(destination)))
+                found[page].append(Entry(level, title, top))
         return found
 
     def _items(self) -> Iterator[tuple[int, DictionaryObject]]:
@@ -143,17 +146,35 @@ class _Outline:
             if level + 1 < _DEEPEST:
                 waiting.append((level + 1, _value(item, "/First")))
 
-    def _destination(self, item: DictionaryObject) -> list[PdfObject]:
+    def _place(self, item: DictionaryObject) -> tuple[int | None, float | None]:
+        """The page that an item leads to, counted from 1, and the top there."""
         said = _value(item, "/Dest")
         action = _dictionary(item, "/A")
         if said is None and action.get("/S") == "/GoTo":
             said = _value(action, "/D")
         if isinstance(said, (NameObject, TextStringObject, ByteStringObject)):
-            named = self._named.get(_name(said))
+            name = _name(said)
+            if place := self._place_by_pdfium(name):
+                return place
+            named = self._named.get(name)
             said = None if named is None else named.get_object()
         if isinstance(said, DictionaryObject):
             said = _value(said, "/D")
-        return said if isinstance(said, ArrayObject) else []
+        destination = said if isinstance(said, ArrayObject) else []
+        page = self._page(destination)
+        return page, _top(destination) if page else None
+
+    def _place_by_pdfium(self, name: bytes) -> tuple[int, float | None] | None:
+        """Where a name leads as PDFium finds it. pypdf makes objects of all names in a file before it finds one,
+        which takes longer than all else that it does."""
+        raw = None if b"\0" in name else pdfium.FPDF_GetNamedDestByName(self._document, name)
+        if not raw:
+            return None
+        destination = pypdfium2.PdfDest(raw, self._document)
+        page = destination.get_index()
+        if page is None or not 0 <= page < self._total:
+            return None
+        return page + 1, _top_of_pdfium(destination)
 
     @cached_property
     def _named(self) -> dict[bytes, PdfObject]:
@@ -258,4 +279,4 @@ def _top_of_pdfium(destination: pypdfium2.PdfDest) -> float | None:
     at = _TOPS_OF_PDFIUM.get(kind)
     if at is None or at >= len(numbers) or numbers[at] == 0:
         return None
-    return float(numbers[at])
+    return round(float(numbers[at]), _DIGITS)

@@ -1,9 +1,8 @@
 """The headings that the outline of a PDF names, and where on a page each of them stands."""
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 import pypdfium2
 import regex
@@ -48,18 +47,15 @@ def on_page(page: pypdfium2.PdfPage, entries: Sequence[Entry]) -> list[Entry]:
 
 def places(lines: Sequence[Line], entries: Sequence[Entry]) -> list[Place]:
     """Where the headings of a page (see `on_page`) stand among its lines, in the order of the page."""
-    found = [_place(entry, lines) for entry in entries]
+    letters = [_letters(line.text) for line in lines] if entries else []
+    found = [_place(entry, lines, letters) for entry in entries]
     # The sort is stable: headings that begin at one line stay in the outline's order, the outer before the inner.
     return sorted(found, key=lambda one: one.first)
 
 
-def _place(entry: Entry, lines: Sequence[Line]) -> Place:
+def _place(entry: Entry, lines: Sequence[Line], letters: Sequence[str]) -> Place:
     top = entry.top
-    by_title = [
-        Place(entry, first, count)
-        for first in range(len(lines))
-        if (count := _count(entry, lines[first : first + _HEADING_LINES]))
-    ]
+    by_title = [Place(entry, first, count) for first, count in _said(_letters(entry.title), letters)]
     if by_title:
         return min(by_title, key=lambda one: _distance(lines[one.first], top))
     if top is None:
@@ -75,19 +71,20 @@ def _distance(line: Line, top: float | None) -> tuple[bool, float]:
     return line.box[3] < top - _ABOVE, abs(line.box[1] - top)
 
 
-def _count(entry: Entry, lines: Sequence[Line]) -> int:
-    """How many lines, from the first on, say the title; 0 when they say something else."""
-    title = _letters(entry.title)
-    said = ""
-    for count, line in enumerate(lines, start=1):
-        said += _letters(line.text)
-        if title and said.endswith(title) and len(said) - len(title) <= _NUMBER_LENGTH:
-            return count
-        if len(said) > len(title) + _NUMBER_LENGTH:
-            return 0
-    return 0
+def _said(title: str, letters: Sequence[str]) -> Iterator[tuple[int, int]]:
+    """The lines that say a title: the first, and how many they are. `letters` are those of each line of the page."""
+    longest = len(title) + _NUMBER_LENGTH
+    for first, said in enumerate(letters):
+        count = 1
+        while title and len(said) <= longest:
+            if said.endswith(title):
+                yield first, count
+                break
+            if count == _HEADING_LINES or first + count == len(letters):
+                break
+            said += letters[first + count]
+            count += 1
 
 
-@lru_cache(512)  # a page's lines are compared with each of its headings
 def _letters(words: str) -> str:
     return _NOT_A_WORD.sub("", unicodedata.normalize("NFKC", words).casefold())

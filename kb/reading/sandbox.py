@@ -5,18 +5,17 @@ import logging
 import os
 import selectors
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
-from typing import IO, Any, cast
+from typing import Any, BinaryIO
 
 import msgspec
 
-from kb.reading import sniffing, tesseract, wire
+from kb.reading import children, sniffing, tesseract, wire
+from kb.reading.children import Child
 from kb.reading.confinement import Ceiling
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.options import Options
@@ -26,7 +25,6 @@ from kb.reading.tesseract import Desk
 
 log = logging.getLogger(__name__)
 
-_ROOT = Path(__file__).resolve().parents[2]
 _BLOCK = 64 * 1024
 _ALIVE_SECONDS = 1.0
 _TICK = 0.5
@@ -127,9 +125,8 @@ def _messages(
     desk: Desk | None = None,
 ) -> Iterator[Item | PageImage]:
     child = _start(order, limits, desk)
-    output = cast(IO[bytes], child.stdout)  # a pipe, as asked for
     try:
-        for line in _lines(output, limits, silence=silence, on_alive=on_alive):
+        for line in _lines(child.output, limits, silence=silence, on_alive=on_alive):
             message = _believed(line)
             if isinstance(message, wire.Finished):
                 return
@@ -143,44 +140,28 @@ def _messages(
             yield message
         raise _death(child, limits)
     finally:
-        child.kill()
-        child.wait()
-        output.close()
-        if child.stdin:
-            child.stdin.close()
+        child.end()
 
 
-def _answer(child: subprocess.Popen[bytes], scan: Scan, desk: Desk | None, *, on_alive: Callable[[], None]) -> None:
-    if desk is None or child.stdin is None:
+def _answer(child: Child, scan: Scan, desk: Desk | None, *, on_alive: Callable[[], None]) -> None:
+    if desk is None:
         raise _crashed("a scan that nobody asked for")
     answer = desk.read(scan, on_alive)
     try:
-        # The pipe takes thousands of answers: one that is full belongs to a child that asks and does not listen.
-        os.set_blocking(child.stdin.fileno(), False)
-        os.write(child.stdin.fileno(), answer.line())
-    except BlockingIOError as full:
+        child.answer(answer.line())
+    except BlockingIOError as full:  # the pipe takes thousands: the child asks and does not listen
         raise _crashed("it does not take its answers") from full
     except BrokenPipeError:
         return  # it has died: its output ends, and says so
 
 
-def _start(order: dict[str, Any], limits: Limits, desk: Desk | None) -> subprocess.Popen[bytes]:
+def _start(order: dict[str, Any], limits: Limits, desk: Desk | None) -> Child:
     ceiling = Ceiling(cpu_seconds=int(limits.seconds) + 1, memory=limits.memory)
-    order = {**order, "ceiling": asdict(ceiling), "parent": os.getpid()}
-    # Its own interpreter, with nothing of ours in it: no environment (passwords are there), no user's packages, no
-    # connections. -m finds the package by the folder it starts in.
-    return subprocess.Popen(
-        [sys.executable, "-E", "-s", "-X", "utf8", "-m", "kb.reading.child", json.dumps(order)],
-        stdin=subprocess.PIPE if desk else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        env={},
-        cwd=_ROOT,
-        pass_fds=[desk.sheet] if desk else [],
-    )
+    order = {**order, "ceiling": asdict(ceiling)}
+    return children.start(json.dumps(order).encode(), sheet=desk.sheet if desk else None)
 
 
-def _lines(output: IO[bytes], limits: Limits, *, silence: float, on_alive: Callable[[], None]) -> Iterator[bytes]:
+def _lines(output: BinaryIO, limits: Limits, *, silence: float, on_alive: Callable[[], None]) -> Iterator[bytes]:
     """The whole lines that the child writes."""
     begun: list[bytes] = []
     for block in _blocks(output, limits, silence=silence, on_alive=on_alive):
@@ -191,7 +172,7 @@ def _lines(output: IO[bytes], limits: Limits, *, silence: float, on_alive: Calla
             begun = [piece]
 
 
-def _blocks(output: IO[bytes], limits: Limits, *, silence: float, on_alive: Callable[[], None]) -> Iterator[bytes]:
+def _blocks(output: BinaryIO, limits: Limits, *, silence: float, on_alive: Callable[[], None]) -> Iterator[bytes]:
     """What the child writes, as it comes. Only time spent waiting for it counts as its own."""
     clock = _Clock(limits, silence=silence, on_alive=on_alive)
     size = 0
@@ -259,19 +240,20 @@ def _timeout(why: str) -> Unreadable:
     return Unreadable(Reason.TIMEOUT, f"Reading this file takes too long: {why}. Split it into parts, or simplify it.")
 
 
-def _death(child: subprocess.Popen[bytes], limits: Limits) -> Unreadable:
+def _death(child: Child, limits: Limits) -> Unreadable:
     """Why a child ended without saying that it had finished."""
-    _pid, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    if child.returncode == -signal.SIGXCPU:
+    ended = child.ended()
+    if ended is None:
+        return _crashed("it closed its output and went on")
+    if ended.status == -signal.SIGXCPU:
         return _timeout("it used up its processor time")
     # SIGKILL, not by us: the machine is out of memory. Otherwise C code that was refused memory just crashes, and it
     # asks for a buffer twice as large each time: a crash with a good part of the limit in use was such a refusal.
-    if child.returncode == -signal.SIGKILL or usage.ru_maxrss * 1024 > limits.memory / _MUCH_OF_MEMORY:
+    if ended.status == -signal.SIGKILL or ended.memory > limits.memory / _MUCH_OF_MEMORY:
         return Unreadable(
             Reason.OUT_OF_MEMORY, "Reading this file takes more memory than the limit. Split it into parts."
         )
-    return _crashed(f"exit status {child.returncode}")
+    return _crashed(f"exit status {ended.status}")
 
 
 def _crashed(why: str) -> Unreadable:

@@ -91,7 +91,7 @@ def desk(wanted: Sequence[str], limits: Limits = DEFAULT) -> Iterator["Desk | No
 
 
 class Desk:
-    """Where the scans of one file are read, one after the other. `sheet` is to be inherited by the reader."""
+    """Where the scans of one file are read, one after the other. `sheet` is to be given to the reader."""
 
     def __init__(self, found: Installed, wanted: Sequence[str], sheet: int, limits: Limits) -> None:
         self.sheet = sheet
@@ -103,7 +103,7 @@ class Desk:
 
     def order(self) -> dict[str, Any]:
         """What the reader has to know."""
-        return {"languages": self._languages, "turns": self._turns, "sheet": self.sheet}
+        return {"languages": self._languages, "turns": self._turns}
 
     def read(self, scan: Scan, on_alive: Callable[[], None]) -> Answer:
         """Have the picture on the sheet read. `on_alive` is called about twice a second, and may raise."""

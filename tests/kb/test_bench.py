@@ -52,7 +52,10 @@ def test_read_prints_what_each_contender_took(space, pdf):
         assert set(measured["pages_a_second"]) == {"pypdf", "pdfium", "ours"}
         assert measured["times_pypdf"] > 0 < measured["of_pdfium"]
         assert sum(measured["steps"].values()) == pytest.approx(1, abs=0.2)
-    assert "tides.pdf" in bench("read", pdf, "--rounds", 1)
+        assert set(measured["floors"]) == {"pdfium", "outline", "tokenizer", "rows"}
+    said = bench("read", pdf, "--rounds", 1)
+    assert "tides.pdf" in said
+    assert "COPY of the rows" in said
 
 
 def test_read_keeps_nothing(space, pdf):

@@ -106,6 +106,8 @@ class Command(BaseCommand):
             self.stdout.write(_row(one))
         steps = ", ".join(f"{step} {share:.0%}" for step, share in result.whole.steps.items())
         self.stdout.write(f"Ours: {steps}. Rounds: {result.rounds}.")
+        floors = ", ".join(f"{_FLOORS[floor]} {share:.0%}" for floor, share in result.whole.floors.items())
+        self.stdout.write(f"Of that nobody can spare: {floors}.")
         if result.busy:
             self.stdout.write(f"The machine was busy: bare PDFium was held up {result.held_up:.2f} times.")
 
@@ -195,6 +197,12 @@ def _lengths() -> dict[str, int]:
     return {"least": least, "most": most}
 
 
+_FLOORS = {
+    "pdfium": "PDFium's bare text",
+    "outline": "pypdf's outline",
+    "tokenizer": "the tokenizer over the text once",
+    "rows": "COPY of the rows",
+}
 _COLUMNS = f"{'pages':>6} {'chunks':>6} {'pypdf':>8} {'PDFium':>8} {'ours':>8} {'x pypdf':>8} {'of PDFium':>9}"
 
 
@@ -212,6 +220,7 @@ def _figures(one: Measured) -> dict[str, Any]:
         "times_pypdf": one.times_pypdf,
         "of_pdfium": one.of_pdfium,
         "steps": one.steps,
+        "floors": one.floors,
     }
 
 

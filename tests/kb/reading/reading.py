@@ -3,6 +3,8 @@
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import psutil
+
 from kb.reading import text
 from kb.reading.sections import Item, Section
 
@@ -27,3 +29,14 @@ def sections(items: Iterable[Item]) -> list[Section]:
 def marked(section: Section) -> list[tuple[int, str]]:
     """Each mark's unit, and the text it marks."""
     return [(mark.unit, section.text[mark.start : mark.end]) for mark in section.marks]
+
+
+def servers() -> list[psutil.Process]:
+    """The processes of ours that children are forked from."""
+    living = [one for one in psutil.Process().children() if one.status() != psutil.STATUS_ZOMBIE]
+    return [one for one in living if "kb.reading.forkserver" in one.cmdline()]
+
+
+def children() -> list[psutil.Process]:
+    """Those that read a file just now."""
+    return [child for server in servers() for child in server.children()]

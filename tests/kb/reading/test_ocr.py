@@ -21,7 +21,7 @@ from kb.reading.sections import Box, Item, Page, Progress, Warned
 from kb.running.folder import REPOSITORY
 
 from . import files
-from .reading import marked, sections
+from .reading import children, marked, sections
 
 LANGUAGES = ("eng", "chi_sim")
 PAGE = ["Sampling the river", "The intake is cleaned every", "second Tuesday of the month."]
@@ -73,10 +73,11 @@ def mixed(tmp_path: Path, scan: Path) -> Path:
     return files.joined(tmp_path / "mixed.pdf", [words[0], scan, words[1]])
 
 
-def children() -> list[psutil.Process]:
+def working() -> list[psutil.Process]:
     """The reader, and Tesseract or what is about to become it."""
-    begun = ("kb.reading.child", "kb.reading.launcher", "tesseract")
-    return [one for one in psutil.Process().children() if any(arg.endswith(begun) for arg in one.cmdline())]
+    begun = ("kb.reading.launcher", "tesseract")
+    programs = [one for one in psutil.Process().children() if any(arg.endswith(begun) for arg in one.cmdline())]
+    return [*children(), *programs]
 
 
 def read(
@@ -84,7 +85,7 @@ def read(
 ) -> list[Item]:
     options = Options(ocr_languages=languages)
     items = list(sandbox.read(path, sniffing.PDF, Limits(recognition=limits), options=options))
-    assert not children()
+    assert not working()
     return items
 
 
@@ -222,13 +223,13 @@ def test_the_caller_is_called_while_it_reads_and_may_stop_it(install: Install, s
         pass
 
     def stop() -> None:
-        if len(children()) == 2:  # the reader, and Tesseract
+        if len(working()) == 2:  # the reader, and Tesseract
             raise Stop
 
     install(HANGS)
     with pytest.raises(Stop):
         list(sandbox.read(scan, sniffing.PDF, options=Options(ocr_languages=LANGUAGES), on_alive=stop))
-    assert not children()
+    assert not working()
 
 
 PARENT = """

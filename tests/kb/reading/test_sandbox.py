@@ -1,12 +1,10 @@
 """The child process: what it may not do, and what its parent makes of one that misbehaves."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
 
 import docx
-import psutil
 import pytest
 
 from kb.reading import sandbox, sniffing
@@ -15,13 +13,9 @@ from kb.reading.sandbox import Limits
 from kb.reading.sections import Progress, Section
 
 from . import files
-from .reading import sections
+from .reading import children, sections
 
 MANY_WORDS = b"BT /F1 12 Tf " + b"1 0 0 1 10 10 Tm (word) Tj 1 0 0 1 300 700 Tm (other) Tj " * 2_000_000 + b"ET"
-
-
-def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "kb.reading.child" in child.cmdline()]
 
 
 def test_it_reads(tmp_path: Path) -> None:
@@ -132,65 +126,10 @@ def test_a_reading_that_is_left_leaves_no_child(tmp_path: Path) -> None:
     assert not children()
 
 
-CONFINED = """
-import json, os, signal, socket, sys
-from kb.reading.confinement import Ceiling, confine
-confine(Ceiling(cpu_seconds=5, memory=1 << 30), parent=os.getppid())
-def attempt(do):
-    try:
-        do()
-    except OSError as error:
-        return type(error).__name__
-    return "done"
-def write():
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    os.write(os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY), b"x")
-print(json.dumps({
-    "socket": attempt(socket.socket), "fork": attempt(os.fork),
-    "spawn": attempt(lambda: os.posix_spawn("/bin/true", ["true"], {})),
-    "exec": attempt(lambda: os.execv("/bin/true", ["true"])), "kill": attempt(lambda: os.kill(os.getppid(), 0)),
-    "write": attempt(write), "read": attempt(lambda: open(__import__("os").__file__).read()),
-}))
-"""
-
-
-def test_a_confined_process_may_read_and_no_more(tmp_path: Path) -> None:
-    command = [sys.executable, "-c", CONFINED, str(tmp_path / "written")]
-    done = subprocess.run(command, capture_output=True, check=True, cwd=Path(__file__).parents[3])
-    refused = dict.fromkeys(("socket", "fork", "spawn", "exec", "kill"), "PermissionError")
-    assert json.loads(done.stdout) == {**refused, "write": "OSError", "read": "done"}
-
-
-def test_the_child_gets_no_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SECRET_KEY", "only for us")
-    path = tmp_path / "a.txt"
-    path.write_text("a\n\n" * 200_000)
-    items = sandbox.read(path, sniffing.PLAIN)
-    next(items)
-    (child,) = children()
-    assert "SECRET_KEY" not in child.environ()
-    assert {link.path for link in child.open_files()} <= {str(path)}
-    items.close()  # type: ignore[attr-defined]
-
-
-def test_the_child_dies_with_its_parent(tmp_path: Path) -> None:
-    path = tmp_path / "a.txt"
-    path.write_text("a\n\n" * 200_000)
-    source = (
-        "import psutil, signal, sys; from pathlib import Path; from kb.reading import sandbox\n"
-        "items = sandbox.read(Path(sys.argv[1]), 'text/plain'); next(items)\n"
-        "print(psutil.Process().children()[0].pid, flush=True); signal.pause()"
-    )
-    root = Path(__file__).parents[3]
-    with subprocess.Popen([sys.executable, "-c", source, str(path)], stdout=subprocess.PIPE, cwd=root) as parent:
-        assert parent.stdout is not None
-        child = psutil.Process(int(parent.stdout.readline()))
-        parent.kill()
-    child.wait(timeout=10)
-
-
 def test_no_django_in_the_child() -> None:
-    source = "import sys, kb.reading.child, kb.chunking; print([m for m in sys.modules if m in ('django', 'torch')])"
+    source = (
+        "import sys, kb.reading.forkserver, kb.chunking; print([m for m in sys.modules if m in ('django', 'torch')])"
+    )
     done = subprocess.run(
         [sys.executable, "-c", source], capture_output=True, check=True, cwd=Path(__file__).parents[3]
     )

@@ -1,0 +1,137 @@
+"""The process that children are forked from: `python -m kb.reading.forkserver`, started by `children` and nobody else.
+
+It has the readers and their libraries loaded, so that a child starts in milliseconds. It opens no file and is told
+nothing about any: it hands a child the ends of pipes by which that talks with its parent, and says how it ended.
+
+Children share the layout of the server's memory. One that crashed may have been trying addresses: after it the server
+forks no other, and the next is laid out anew.
+"""
+
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NoReturn
+
+from kb.reading import child
+from kb.reading.children import ENDED, FORK, FORKED
+from kb.reading.confinement import hide
+
+_DESCRIPTORS_MOST = 4
+_IDLE_SECONDS = 300
+"""So long it keeps its memory, some 40 MiB, without a child."""
+
+
+def main() -> None:
+    gc.collect()
+    gc.freeze()  # what is loaded stays, and its memory is shared with the children as long as nobody writes there
+    serve(socket.socket(fileno=int(sys.argv[1])), child.main)
+
+
+def serve(control: socket.socket, work: Callable[[int], None]) -> NoReturn:
+    """Fork a child for each request until there is nobody to make one. `work` is what a child does, given the id of
+    this process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal sends it to all, and the parent decides what that means
+    hide()
+    _Server(control, work).run()
+    os._exit(0)
+
+
+@dataclass
+class _Child:
+    """One that lives: `process` and `line` are descriptors."""
+
+    pid: int
+    process: int
+    line: int
+    is_wanted: bool = True
+
+
+class _Server:
+    def __init__(self, control: socket.socket, work: Callable[[int], None]) -> None:
+        self._control = control
+        self._work = work
+        self._pid = os.getpid()
+        self._children: dict[int, _Child] = {}
+        """Each by both its descriptors."""
+        self._forks = True
+        self._poll = select.poll()
+        self._poll.register(control, select.POLLIN)
+
+    def run(self) -> None:
+        while self._forks or self._children:
+            ready = self._poll.poll(None if self._children else _IDLE_SECONDS * 1000)
+            if not ready:
+                return
+            # One at a time: a descriptor that is closed may be another child's with the next request.
+            descriptor, _event = ready[0]
+            one = self._children.get(descriptor)
+            if one is None:
+                self._receive()
+            elif descriptor == one.process:
+                self._reap(one)
+            else:
+                self._kill(one)
+
+    def _receive(self) -> None:
+        request, descriptors, _flags, _address = socket.recv_fds(self._control, len(FORK), _DESCRIPTORS_MOST)
+        if request != FORK:
+            os._exit(0)  # the parent has gone, and with this process its children go
+        stdin, stdout, line, *sheet = descriptors
+        pid = os.fork()
+        if pid == 0:
+            self._be_child(stdin, stdout, sheet)
+        for descriptor in (stdin, stdout, *sheet):
+            os.close(descriptor)
+        one = _Child(pid, os.pidfd_open(pid), line)
+        for descriptor in (one.process, one.line):
+            self._children[descriptor] = one
+            self._poll.register(descriptor, select.POLLIN)
+        _say(one.line, FORKED)
+
+    def _be_child(self, stdin: int, stdout: int, sheet: list[int]) -> NoReturn:
+        status = 1
+        try:
+            for descriptor, place in zip((stdin, stdout, *sheet), (0, 1, child.SHEET), strict=False):
+                os.dup2(descriptor, place)
+            last = max(map(int, os.listdir("/proc/self/fd")))
+            os.closerange(child.SHEET + len(sheet), last + 1)
+            self._work(self._pid)
+            status = 0
+        finally:
+            os._exit(status)  # no finalizers: PDFium's may crash on a damaged file after all was said
+
+    def _kill(self, one: _Child) -> None:
+        """Its parent does not want it any more, or has gone."""
+        self._poll.unregister(one.line)
+        one.is_wanted = False
+        with suppress(ProcessLookupError):
+            signal.pidfd_send_signal(one.process, signal.SIGKILL)
+
+    def _reap(self, one: _Child) -> None:
+        _pid, status, usage = os.wait4(one.pid, 0)
+        _say(one.line, ENDED.pack(status, usage.ru_maxrss))
+        self._poll.unregister(one.process)
+        if one.is_wanted:
+            self._poll.unregister(one.line)
+        for descriptor in (one.process, one.line):
+            del self._children[descriptor]
+            os.close(descriptor)
+        if one.is_wanted and os.WIFSIGNALED(status) and self._forks:
+            self._forks = False
+            self._poll.unregister(self._control)
+            self._control.close()
+
+
+def _say(line: int, message: bytes) -> None:
+    with suppress(OSError):  # nobody is there to hear it
+        os.write(line, message)
+
+
+if __name__ == "__main__":
+    main()

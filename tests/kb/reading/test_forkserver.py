@@ -1,0 +1,259 @@
+"""The server that children are forked from: what they may not do, and what becomes of them, of it and of its parent."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psutil
+import pytest
+
+from kb.reading import children as started
+from kb.reading import sandbox, sniffing
+from kb.reading.failures import Reason, Unreadable
+from kb.reading.sections import Item
+from kb.running.folder import REPOSITORY
+
+from .reading import children, sections, servers
+
+MANY = 200_000
+
+ATTEMPTS = """
+import json, os, resource, signal, socket, sys
+from kb.reading.confinement import Ceiling, confine
+def attempt(do):
+    try:
+        do()
+    except OSError as error:
+        return type(error).__name__
+    return "done"
+def write():
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    os.write(os.open(sys.argv[1], os.O_CREAT | os.O_WRONLY), b"x")
+def probe(parent):
+    named = os.listdir("/proc/self/fd")
+    opened = sorted(int(name) for name in named if os.path.exists(f"/proc/self/fd/{name}"))
+    confine(Ceiling(cpu_seconds=5, memory=1 << 30), parent=parent)
+    limits = (resource.RLIMIT_CPU, resource.RLIMIT_AS, resource.RLIMIT_NOFILE, resource.RLIMIT_CORE)
+    print(json.dumps({
+        "socket": attempt(socket.socket), "fork": attempt(os.fork),
+        "spawn": attempt(lambda: os.posix_spawn("/bin/true", ["true"], {})),
+        "exec": attempt(lambda: os.execv("/bin/true", ["true"])), "kill": attempt(lambda: os.kill(os.getppid(), 0)),
+        "write": attempt(write), "read": attempt(lambda: open(os.__file__).read()),
+        "limits": [resource.getrlimit(limit) for limit in limits],
+        "environment": sorted(set(os.environ) - {"LC_CTYPE"}),
+        "open": opened,
+    }), flush=True)
+"""
+
+ALONE = ATTEMPTS + "probe(os.getppid())"
+
+SERVED = (
+    ATTEMPTS
+    + """
+from kb.reading import forkserver
+os.open("/dev/null", os.O_RDONLY), os.open("/dev/zero", os.O_RDONLY)
+forkserver._IDLE_SECONDS = 0.1
+forkserver.serve(socket.socket(fileno=int(sys.argv[2])), probe)
+"""
+)
+
+
+def alone(path: Path) -> bytes:
+    command = [sys.executable, "-c", ALONE, str(path)]
+    return subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, check=True, cwd=REPOSITORY, env={}
+    ).stdout
+
+
+@contextmanager
+def server(source: str, path: Path) -> Iterator[tuple[subprocess.Popen[bytes], socket.socket]]:
+    """A server of this source, and the socket on which it takes requests."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    command = [sys.executable, "-c", source, str(path), str(theirs.fileno())]
+    with subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=REPOSITORY, env={}) as process, ours:
+        theirs.close()
+        yield process, ours
+
+
+def served(path: Path) -> bytes:
+    with server(SERVED, path) as (_process, control):
+        child = started._forked(control, [])
+        said = child.output.read()
+        child.end()
+    return said
+
+
+@pytest.mark.parametrize("run", [alone, served])
+def test_a_child_may_read_and_no_more(tmp_path: Path, run) -> None:
+    refused = dict.fromkeys(("socket", "fork", "spawn", "exec", "kill"), "PermissionError")
+    assert json.loads(run(tmp_path / "written")) == {
+        **refused,
+        "write": "OSError",
+        "read": "done",
+        "limits": [[5, 10], [1 << 30, 1 << 30], [32, 32], [0, 0]],
+        "environment": [],
+        "open": [0, 1, 2],
+    }
+
+
+def test_a_server_with_nothing_to_do_ends(tmp_path: Path) -> None:
+    with server(SERVED, tmp_path) as (process, control):
+        started._forked(control, []).end()
+        assert process.wait(10) == 0
+        with pytest.raises(OSError, match="Broken pipe"):
+            started._forked(control, [])
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A file of which a reading is not done before it is asked for all."""
+    (tmp_path / "a.txt").write_text("a\n\n" * MANY)
+    return tmp_path / "a.txt"
+
+
+@pytest.fixture
+def short(tmp_path: Path) -> Path:
+    (tmp_path / "short.txt").write_text("Words")
+    return tmp_path / "short.txt"
+
+
+@pytest.fixture
+def reading(path: Path) -> Iterator[Iterator[Item]]:
+    """A reading that has begun."""
+    items = sandbox.read(path, sniffing.PLAIN)
+    next(items)
+    yield items
+    items.close()  # type: ignore[attr-defined]
+
+
+def said(path: Path) -> list[str]:
+    return [section.text for section in sections(sandbox.read(path, sniffing.PLAIN))]
+
+
+def test_one_server_forks_child_after_child(short: Path) -> None:
+    assert said(short) == said(short) == ["Words"]
+    assert len(servers()) == 1
+    assert not children()
+
+
+# Nobody may look into the server once it runs (`confinement.hide`): this stands in for its interpreter.
+TELLS = """#!{python}
+import json, os, sys
+named = os.listdir("/proc/self/fd")
+opened = sorted(int(one) for one in named if os.path.exists(f"/proc/self/fd/{{one}}"))
+open({path!r}, "w").write(json.dumps([sorted(set(os.environ) - {{"LC_CTYPE"}}), opened]))
+os.execv({python!r}, [{python!r}, *sys.argv[1:]])
+"""
+
+
+def test_the_server_gets_nothing_of_ours(short: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    interpreter, told = tmp_path / "interpreter", tmp_path / "told"
+    interpreter.write_text(TELLS.format(python=sys.executable, path=str(told)))
+    interpreter.chmod(0o755)
+    monkeypatch.setenv("SECRET_KEY", "only for us")
+    monkeypatch.setattr(sys, "executable", str(interpreter))
+    monkeypatch.setattr(started, "_server", started._Server())
+    with (tmp_path / "secret").open("w") as secret:
+        os.set_inheritable(secret.fileno(), True)
+        assert said(short) == ["Words"]
+    environment, opened = json.loads(told.read_text())
+    assert environment == []
+    assert (opened[:3], len(opened)) == ([0, 1, 2], 4)  # the fourth is the socket for requests
+
+
+def test_two_are_read_at_once(path: Path, reading: Iterator[Item]) -> None:
+    other = sandbox.read(path, sniffing.PLAIN)
+    next(other)
+    assert len(children()) == 2
+    other.close()  # type: ignore[attr-defined]
+    assert len(children()) == 1
+    assert len(sections(reading)) == MANY
+    assert len(servers()) == 1
+
+
+def test_where_the_server_dies_no_file_is_at_fault(reading: Iterator[Item], short: Path) -> None:
+    (child,) = children()
+    (before,) = servers()
+    before.kill()
+    child.wait(10)
+    with pytest.raises(started.Lost):
+        list(reading)
+    assert said(short) == ["Words"]
+    assert servers() != [before]
+
+
+@pytest.mark.parametrize(
+    ("number", "reason"), [(signal.SIGKILL, Reason.OUT_OF_MEMORY), (signal.SIGSEGV, Reason.READER_CRASHED)]
+)
+def test_a_child_that_is_killed_has_its_reason_and_no_sisters(
+    reading: Iterator[Item], short: Path, number: signal.Signals, reason: Reason
+) -> None:
+    (child,) = children()
+    before = psutil.Process(child.ppid())
+    child.send_signal(number)
+    with pytest.raises(Unreadable) as refused:
+        list(reading)
+    assert refused.value.reason == reason
+    before.wait(10)
+    assert said(short) == ["Words"]
+
+
+def test_a_child_that_ends_its_output_and_stays(tmp_path: Path) -> None:
+    source = """
+import os, signal, socket, sys
+from kb.reading import forkserver
+def stay(parent):
+    os.close(1)
+    signal.pause()
+forkserver.serve(socket.socket(fileno=int(sys.argv[2])), stay)
+"""
+    with server(source, tmp_path) as (process, control):
+        child = started._forked(control, [])
+        assert child.output.read() == b""
+        child._line.settimeout(0.1)
+        assert child.ended() is None
+        child.end()
+        assert not psutil.Process(process.pid).children()
+
+
+PARENT = """
+import os, psutil, signal, sys
+from pathlib import Path
+from kb.reading import sandbox
+items = sandbox.read(Path(sys.argv[1]), "text/plain")
+next(items)
+"""
+WAITS = """
+(server,) = psutil.Process().children()
+print(server.pid, server.children()[0].pid, flush=True)
+signal.pause()
+"""
+FORKS = """
+pid = os.fork()
+others = list(sandbox.read(Path(sys.argv[1]), "text/plain"))
+if pid == 0:
+    os._exit(0)
+os.waitpid(pid, 0)
+print(len(others) == 1 + len(list(items)), flush=True)
+"""
+
+
+def test_server_and_child_die_with_their_parent(path: Path) -> None:
+    command = [sys.executable, "-c", PARENT + WAITS, str(path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, cwd=REPOSITORY) as parent:
+        assert parent.stdout is not None
+        begun = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]
+        parent.kill()
+    for process in begun:
+        process.wait(timeout=10)
+
+
+def test_a_process_that_is_forked_has_a_server_of_its_own(path: Path) -> None:
+    command = [sys.executable, "-c", PARENT + FORKS, str(path)]
+    assert subprocess.run(command, capture_output=True, check=True, cwd=REPOSITORY).stdout == b"True\n"
