@@ -19,6 +19,7 @@ FLAG = "--own-servers"
 
 def run(arguments: Sequence[str]) -> int:
     """Run a command of manage.py; its exit status, or 1 with one sentence where the servers do not start."""
+    up.heed_signals()
     try:
         with tempfile.TemporaryDirectory(prefix="concordance-", ignore_cleanup_errors=True) as path:
             return _run([one for one in arguments if one != FLAG], Folder(Path(path).resolve()))

@@ -53,8 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run until stopped. The exit status: 1 when it does not start, with one sentence that says why."""
-    for number in _STOP_SIGNALS:
-        signal.signal(number, _interrupt)
+    heed_signals()
     try:
         _run(options)
     except Refusal as refusal:
@@ -63,6 +62,12 @@ def run(options: argparse.Namespace) -> int:
     except KeyboardInterrupt:
         print("Concordance has stopped.", flush=True)
     return 0
+
+
+def heed_signals() -> None:
+    """From here on whatever asks this process to stop raises KeyboardInterrupt in it."""
+    for number in _STOP_SIGNALS:
+        signal.signal(number, _interrupt)
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
