@@ -84,7 +84,7 @@ def search(
     if where is None:
         return Answer(query, [], query.mode, "", has_more=False, nothing_good=True)
     with clock.time("retrieve"):
-        inside = scope.Inside.of(where, space_id)
+        inside = scope.Inside.of(user, where, space_id)
     encoded, degraded = _encode(user, query, example, inside, clock)
     reranking = Reranking(query, seconds=patience)
     page = _page(query, where, inside, encoded, reranking, clock)
@@ -182,8 +182,7 @@ def _encode(
         centres = means.get(one)
         centred = embedding
         if centres:
-            with clock.time("retrieve"):
-                asked = {} if example else QueryMean.objects.in_use(user, one.space, one.instruction, list(languages))
+            asked = {} if example or not one.asked else _asked(user.pk, one.space.pk, one.instruction, one.asked)
             centred = centres.means.centre(embedding, languages, asked)
         encoded.append(_Encoded(one.space, one.collections, centred, centres, one.instruction, embedding, languages))
     if degraded and encoded:
@@ -247,6 +246,12 @@ def _centres(space_id: UUID, collections: tuple[UUID, ...], _as_of: tuple[str, .
     named = {**means.of_language, "": means.overall}
     literals = tuple(_literal(mean) for mean in named.values())
     return _Centres(means, tuple(named), literals, tuple(float(mean @ mean) for mean in named.values()))
+
+
+@lru_cache(maxsize=256)
+def _asked(user_id: int, space_id: UUID, instruction: str, _as_of: str) -> Mapping[str, centring.Mean]:
+    """The means of what a person asks, by language, as they were then."""
+    return QueryMean.objects.in_use(user_id, space_id, instruction)
 
 
 # --- Candidates ---

@@ -93,7 +93,8 @@ def collections(user: User | AnonymousUser, query: Query) -> QuerySet[Collection
 class Alike:
     """Collections in scope that ask for the same: the space they are searched in, and the instruction of their queries.
     `passages` is how many they have, about; `means` changes whenever their means do; `balanced` says that one of them
-    always has its languages balanced, `spoken` are the languages of those that do not refuse it."""
+    always has its languages balanced, `spoken` are the languages of those that do not refuse it. `asked` changes
+    whenever the means of what this person asks do; empty where there are none."""
 
     space: Space
     instruction: str
@@ -102,6 +103,7 @@ class Alike:
     means: tuple[str, ...]
     balanced: bool
     spoken: frozenset[str]
+    asked: str
 
 
 @dataclass(frozen=True)
@@ -122,12 +124,12 @@ class Inside:
         return sum(one.passages for one in self.alike)
 
     @classmethod
-    def of(cls, where: Scope, space_id: uuid.UUID | None = None) -> "Inside":
+    def of(cls, user: User | AnonymousUser, where: Scope, space_id: uuid.UUID | None = None) -> "Inside":
         """With `space_id` all are searched in that space."""
         spaces: dict[uuid.UUID, Space] = {}
         held: dict[tuple[uuid.UUID, str], list[Row]] = {}
-        for found in rows(_INSIDE.format(collections=where.collections), [space_id, *where.collection_params]):
-            domain, own, *described = found[5:]
+        for found in rows(_INSIDE.format(collections=where.collections), [user.pk, space_id, *where.collection_params]):
+            domain, own, *described = found[6:]
             space = spaces.get(described[0]) or Space.from_db(connection.alias, _OF_SPACE, described)
             spaces[space.pk] = space
             # One encoding serves them all where the encoder takes no instruction.
@@ -138,7 +140,7 @@ class Inside:
 
 
 def _alike(space: Space, instruction: str, found: Sequence[Row]) -> Alike:
-    ids, passages, means, languages, balance = zip(*(row[:5] for row in found), strict=True)
+    ids, passages, means, languages, balance, asked = zip(*(row[:6] for row in found), strict=True)
     spoken = (of for of, said in zip(languages, balance, strict=True) if said != Balance.OFF)
     return Alike(
         space,
@@ -148,13 +150,16 @@ def _alike(space: Space, instruction: str, found: Sequence[Row]) -> Alike:
         tuple(means),
         balanced=Balance.ON in balance,
         spoken=frozenset(chain.from_iterable(spoken)),
+        asked=asked[0],
     )
 
 
 _OF_SPACE = ("id", "fingerprint", "dimensions", "query_prompt", "storage", "indexed")
 _INSIDE = f"""
-SELECT c.id, m.passages, m.state, m.languages, c.balance_languages, c.instruction_domain, c.own_instruction,
-  {", ".join(f"s.{one}" for one in _OF_SPACE)}
+SELECT c.id, m.passages, m.state, m.languages, c.balance_languages, (
+    SELECT coalesce(max(q.updated_at)::text, '') FROM search_querymean q
+    WHERE q.user_id = %s AND q.space_id = s.id AND q.mean IS NOT NULL),
+  c.instruction_domain, c.own_instruction, {", ".join(f"s.{one}" for one in _OF_SPACE)}
 FROM kb_collection c JOIN embeddings_space s ON s.id = coalesce(%s, c.active_space_id)
 CROSS JOIN LATERAL (
   SELECT coalesce(sum(passages), 0)::int AS passages,

@@ -44,14 +44,9 @@ def pytest_load_initial_conftests() -> Generator[None]:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_setupnodes(specs: Sequence[Any]) -> None:
-    """Of several processes each has a folder and a store of its own; pytest-django gives each a database."""
+    """Of several processes each has a store of its own; pytest-django gives each a database."""
     for number, spec in enumerate(specs, start=1):
-        folder = Folder(_folders[0] / str(number))
-        folder.make()
-        spec.env = {
-            "KB_DATA_DIR": str(folder.path),
-            "REDIS_URL": f"{os.environ['REDIS_URL'].partition('?')[0]}?db={number}",
-        }
+        spec.env = {"REDIS_URL": f"{os.environ['REDIS_URL'].partition('?')[0]}?db={number}"}
 
 
 def pytest_unconfigure() -> None:

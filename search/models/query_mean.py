@@ -1,9 +1,9 @@
 """QueryMean: the mean embedding of what a person asks in a language, which centring subtracts from their queries."""
 
 from collections.abc import Mapping
+from uuid import UUID
 
 import numpy as np
-from django.contrib.auth.models import AnonymousUser
 from django.db import connection, models
 from django.db.models import F, Q
 from django.db.models.functions import Now
@@ -32,13 +32,9 @@ class QueryMeanQuerySet(models.QuerySet["QueryMean"]):
             embedding = Vector(seen.embedding).to_text()
             cursor.execute(_COUNT, [user.pk, seen.space_id, seen.instruction, seen.language, embedding])
 
-    def in_use(
-        self, user: User | AnonymousUser, space: Space, instruction: str, languages: list[str]
-    ) -> Mapping[str, Mean]:
-        """The means in use for what this person asks in these languages."""
-        if not isinstance(user, User):
-            return {}
-        made = self.filter(user=user, space=space, instruction=instruction, language__in=languages, mean__isnull=False)
+    def in_use(self, user_id: int, space_id: UUID, instruction: str) -> Mapping[str, Mean]:
+        """The means in use for what this person asks, by language."""
+        made = self.filter(user=user_id, space=space_id, instruction=instruction, mean__isnull=False)
         return {language: np.asarray(mean, dtype=np.float32) for language, mean in made.values_list("language", "mean")}
 
     def sweep(self) -> None:

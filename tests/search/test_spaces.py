@@ -85,8 +85,8 @@ def test_where_one_group_is_balanced_all_are(collection, alice, other, work, bot
 def test_where_one_encoder_is_away_its_collections_are_searched_by_words_and_that_is_said(
     collection, alice, other, work, monkeypatch
 ):
-    def encode(text, *, space_id, **more):
-        if space_id == other.pk:
+    def encode(text, *, space, **more):
+        if space == other:
             raise queries.EncoderAway
         return serving.server(collection.active_space).encoder.encode_queries([text])[0]
 
