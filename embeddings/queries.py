@@ -23,6 +23,9 @@ TOGETHER = 32
 PULSE_SECONDS = 10
 """So long after its last sign of life is the serving process taken for gone."""
 
+LEAVE_MILLISECONDS = 1_500
+"""So long after it took its leave is a process taken for one that serves."""
+
 ANSWER_SECONDS = 30
 """So long an answer nobody fetches is kept."""
 
@@ -126,9 +129,9 @@ def show_life(connection: redis.Redis, space_id: uuid.UUID) -> None:
 
 
 def take_leave(connection: redis.Redis, space_id: uuid.UUID) -> None:
-    """Say that it does so no longer; another that does has said so since, or will within a second."""
+    """Say that it will soon do so no longer: another that does says so within a second."""
     if connection.get(_pulse_key(space_id)) == _OWN:
-        connection.delete(_pulse_key(space_id))
+        connection.pexpire(_pulse_key(space_id), LEAVE_MILLISECONDS)
 
 
 def take_waiting(

@@ -90,12 +90,13 @@ def phrase(text: str) -> str:
 def tsvector(text: str, language: str) -> str:
     """The lexemes of a text with their positions and the stems of its words without, as Postgres writes a tsvector. It
     has none with a character that would have to be quoted; positions beyond what a tsvector can hold Postgres brings
-    within its limits itself."""
+    within its limits itself. A bare mark says that stems were looked for."""
     positions: dict[str, str] = {}
     for position, lexeme in enumerate(lexemes(text), start=1):
         before = positions.get(lexeme)
         positions[lexeme] = f"{before},{position}" if before else f"'{lexeme}':{position}"
-    return " ".join([*positions.values(), *(f"'{stem}'" for stem in set(stemmed(text, language).values()))])
+    found = {stems.MARK, *stemmed(text, language).values()} if language in stems.LANGUAGES else ()
+    return " ".join([*positions.values(), *(f"'{stem}'" for stem in found)])
 
 
 def spans(text: str, wanted: set[str], language: str) -> list[tuple[int, int]]:

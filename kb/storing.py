@@ -140,19 +140,22 @@ def without_stems() -> int:
 
 def add_stems() -> None:
     """Note the words of these chunks again, with their stems."""
+    some = f"SELECT c.id, c.context, c.text, c.language {_WITHOUT_STEMS} AND c.id > %s ORDER BY c.id LIMIT 1000"
+    last = uuid.UUID(int=0)
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT c.id, c.context, c.text, c.language {_WITHOUT_STEMS}", [list(stems.LANGUAGES)])
-        while some := cursor.fetchmany(1_000):
+        while True:
+            cursor.execute(some, [list(stems.LANGUAGES), last])
+            found = cursor.fetchall()
+            if not found:
+                return
             noted = [
-                (lexemes.tsvector(encoded_text(context, text), language), pk) for pk, context, text, language in some
+                (lexemes.tsvector(encoded_text(context, text), language), pk) for pk, context, text, language in found
             ]
-            with connection.cursor() as writing:
-                writing.executemany("UPDATE kb_chunk SET lexemes = %s::tsvector WHERE id = %s", noted)
+            cursor.executemany("UPDATE kb_chunk SET lexemes = %s::tsvector WHERE id = %s", noted)
+            last = found[-1][0]
 
 
-# Four letters in a row have a stem; a text of figures and codes may have none.
-_WITHOUT_STEMS = f"""FROM kb_chunk c WHERE c.language = ANY(%s) AND NOT c.lexemes @@ $$'{stems.MARK}':*$$::tsquery
-  AND c.text ~ '[[:alpha:]]{{4}}'"""
+_WITHOUT_STEMS = f"FROM kb_chunk c WHERE c.language = ANY(%s) AND NOT c.lexemes @@ $$'{stems.MARK}'$$::tsquery"
 
 _COPY_CHUNKS = """COPY kb_chunk (id, revision_id, ordinal, start, "end", text, heading_path, context, kind, anchor,
   language, tokens, content_hash, lexemes) FROM STDIN"""

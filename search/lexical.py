@@ -72,7 +72,7 @@ def ask(where: scope.Scope, query: Query, rows: int) -> Asked:
     """Weigh the words of a query in a scope of so many rows."""
     wanted = _wanted(query.text)
     tsqueries = list(dict.fromkeys(tsquery for one in wanted for tsquery in (one.in_any_form, one.itself)))
-    counts = _counts(where, tsqueries, rows)
+    counts, rows = _counts(where, tsqueries, rows)
     terms = [term for one in wanted for term in _terms(one, counts, rows)]
     return Asked(tuple(term for term in terms if term.passages), sum(term.weight for term in terms))
 
@@ -120,11 +120,10 @@ def uncovered(asked: Asked, best: Mapping[UUID, Words], *, rows: int, limit: int
     without = [term.weight for term in asked.terms if term not in drivers]
     if not drivers:
         without.remove(min(without))
-    if len(best) < limit:
-        return sum(without) / asked.total
-    if drivers and all(term.passages < COMMON for term in drivers):  # all that have one were looked at
-        return max(sum(without) / asked.total, *(words.coverage for words in best.values()))
-    return sum(term.weight for term in asked.terms) / asked.total
+    if rows > FEW_ROWS and any(term.passages >= COMMON for term in drivers):  # not all that have one were looked at
+        return sum(term.weight for term in asked.terms) / asked.total
+    least = min(words.coverage for words in best.values()) if len(best) >= limit else 0.0
+    return max(sum(without) / asked.total, least)
 
 
 @dataclass(frozen=True)
@@ -160,16 +159,17 @@ def _terms(wanted: _Wanted, passages: Mapping[str, int], rows: int) -> Iterator[
         yield Term(wanted.names[:1], wanted.itself, (1 - STEM) * weight, passages[wanted.itself])
 
 
-def _counts(where: scope.Scope, tsqueries: Sequence[str], rows: int) -> dict[str, int]:
-    """In how many passages each of these stands. Where there are many rows it is known of the common ones, and the
-    others are counted up to COMMON. A word in any form stands in at least as many as its commonest form."""
+def _counts(where: scope.Scope, tsqueries: Sequence[str], rows: int) -> tuple[dict[str, int], int]:
+    """In how many passages each of these stands, and of how many. Where there are many rows it is known of the common
+    ones, and the others are counted up to COMMON. A word in any form stands in at least as many as its commonest
+    form."""
     if not tsqueries:
-        return {}
+        return {}, rows
     if rows <= FEW_ROWS:
         each = ", ".join(["count(*) FILTER (WHERE l @@ %s::tsquery)"] * len(tsqueries))
-        statement = f"SELECT {each} FROM (SELECT {_UNPACKED} AS l {where.chunks()} OFFSET 0) chunks"
-        [[counts]] = scope.together([scope.Statement(statement, [*tsqueries, *where.params])])
-        return dict(zip(tsqueries, counts, strict=True))
+        statement = f"SELECT count(*), {each} FROM (SELECT {_UNPACKED} AS l {where.chunks()} OFFSET 0) chunks"
+        [[[few, *counts]]] = scope.together([scope.Statement(statement, [*tsqueries, *where.params])])
+        return dict(zip(tsqueries, counts, strict=True)), few
     matching = where.chunks_by_index("asked.tsquery")
     statement = f"""SELECT asked.tsquery, coalesce(
           (SELECT max(of_form.passages) FROM (SELECT sum(k.passages)::int AS passages FROM kb_commonlexeme k
@@ -179,7 +179,7 @@ def _counts(where: scope.Scope, tsqueries: Sequence[str], rows: int) -> dict[str
           (SELECT count(*)::int FROM (SELECT {matching} LIMIT {COMMON}) counted))
         FROM unnest(%s::text[]) asked (tsquery)"""
     [counted] = scope.together([scope.Statement(statement, [*where.collection_params, *where.params, list(tsqueries)])])
-    return dict(counted)
+    return dict(counted), rows
 
 
 def _drivers(terms: Sequence[Term]) -> list[Term]:

@@ -44,8 +44,11 @@ def record(user: User | AnonymousUser, answer: Answer) -> None:
 
 
 def count(user: User | AnonymousUser, answer: Answer) -> None:
-    """Count a query for the means of what this person asks, unless they do not want to be remembered."""
-    if not isinstance(user, User) or not answer.seen or Unremembered.objects.filter(user=user).exists():
+    """Count a query for the means of what this person asks, unless they do not want to be remembered. A program with
+    their token may ask for many others."""
+    if not isinstance(user, User) or user.access_token or not answer.seen:
+        return
+    if Unremembered.objects.filter(user=user).exists():
         return
     try:
         for seen in answer.seen:

@@ -217,7 +217,9 @@ def _means(query: Query, inside: scope.Inside) -> dict[scope.Alike, "_Centres"]:
         return {}
     wanted = query.balance_languages or any(one.balanced or len(one.spoken) > 1 for one in inside.alike)
     found = {one: _centres(one.space.pk, one.collections, one.means) for one in inside.alike} if wanted else {}
-    return {one: centres for one, centres in found.items() if centres}
+    # What has just come has no means yet: those of others in the same space are nearer the truth than none.
+    others = {one.space: centres for one, centres in found.items() if centres}
+    return {one: centres or others[one.space] for one, centres in found.items() if centres or one.space in others}
 
 
 @dataclass(frozen=True)
@@ -284,7 +286,7 @@ def _page(
         with clock.time("retrieve"):
             found = _retrieve(query, where, encoded, rows, wanted, reach)
         with clock.time("rank"):
-            ranked = ranking.fuse(found.candidates, _scale(encoded))[: found.sure]
+            ranked = ranking.fuse(found.candidates, _scale(encoded, found.candidates))[: found.sure]
             page = shape.page(where, query, ranked, reranking)
         if page.has_more or not found.is_cut or page.ends or wanted >= MOST_CANDIDATES:
             return page
@@ -295,10 +297,10 @@ def _first_wanted(reach: int) -> int:
     return max(CANDIDATES, 2 * reach)
 
 
-def _scale(encoded: Sequence[_Encoded]) -> ranking.Scale:
-    if not encoded:
+def _scale(encoded: Sequence[_Encoded], candidates: Sequence[Candidate]) -> ranking.Scale:
+    if all(one.semantic is None for one in candidates):
         return ranking.WORDS
-    return ranking.CENTRED if encoded[0].centres else ranking.RAW
+    return ranking.CENTRED if any(one.centres for one in encoded) else ranking.RAW
 
 
 def _rows_in_scope(inside: scope.Inside, where: scope.Scope) -> int:
@@ -367,7 +369,7 @@ def _by_both(
         farther=max((found[-1][1] for found in nearest if len(found) >= wanted), default=0.0),
         uncovered=lexical.uncovered(asked, covered, rows=rows, limit=wanted),
     )
-    is_cut = _is_cut(nearest, wanted) or len(covered) >= wanted or len(chosen) < len(either)
+    is_cut = _is_cut(nearest, wanted) or len(covered) >= wanted or len(either) > min(len(chosen), sure)
     return _Found(_by_each(where, encoded, asked, chosen), is_cut, sure)
 
 

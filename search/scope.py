@@ -115,20 +115,18 @@ class Inside:
     alike: tuple[Alike, ...]
 
     @property
-    def ids(self) -> list[uuid.UUID]:
-        return [pk for one in self.alike for pk in one.collections]
-
-    @property
     def passages(self) -> int:
         """How many they have, about."""
         return sum(one.passages for one in self.alike)
 
     @classmethod
     def of(cls, user: User | AnonymousUser, where: Scope, space_id: uuid.UUID | None = None) -> "Inside":
-        """With `space_id` all are searched in that space."""
+        """With `space_id` all are searched in that space. Who measures a space, and a program with a person's token,
+        find what anybody would: nothing is known of what they ask."""
+        asker = None if space_id or (isinstance(user, User) and user.access_token) else user.pk
         spaces: dict[uuid.UUID, Space] = {}
         held: dict[tuple[uuid.UUID, str], list[Row]] = {}
-        for found in rows(_INSIDE.format(collections=where.collections), [user.pk, space_id, *where.collection_params]):
+        for found in rows(_INSIDE.format(collections=where.collections), [asker, space_id, *where.collection_params]):
             domain, own, *described = found[6:]
             space = spaces.get(described[0]) or Space.from_db(connection.alias, _OF_SPACE, described)
             spaces[space.pk] = space

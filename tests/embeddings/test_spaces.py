@@ -14,6 +14,7 @@ from embeddings.local import LocalEncoder
 from embeddings.models import Registration, Space
 from kb import ingestion
 from tests.conftest import client_of
+from tests.kb.running import waiting
 
 
 def space_in(folder: Path, **asked: object) -> Space:
@@ -67,7 +68,7 @@ class TestServing:
         sizes = [queries.encode_query("tide", space=one).size for one in (space, other, space)]
         answering.stop()
         assert sizes == [64, 128, 64]
-        assert not queries.is_answering(other.pk)
+        waiting.until(lambda: not queries.is_answering(other.pk), seconds=5)
 
 
 @pytest.mark.django_db

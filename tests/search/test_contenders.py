@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search import ranking
+from kb.models.lexeme import COMMON
+from search import lexical, ranking
+from search.lexical import Asked, Term, Words
 from search.ranking import Candidate
 
 CHANCES = st.floats(0, 1)
@@ -31,6 +33,25 @@ def test_whoever_comes_first_was_scored(found, count):
     # Equals may stand either way.
     ahead = [one for one in ranked if len(ranked) > count and one.fused > ranked[count].fused]
     assert {one.chunk_id for one in ahead} <= {one.chunk_id for one in chosen}
+
+
+@pytest.mark.parametrize(
+    ("passages", "found", "rows", "most"),
+    [
+        ((30, 900), 30, 9_000, 0.25),  # all that have the rare word were looked at
+        ((30, 900), 40, 9_000, 0.75),  # so they were, and the last of the best has it alone
+        ((COMMON, 900), 30, 9_000, 1.0),  # counted up to so many: there may be more
+        ((COMMON, 900), 30, 1_500, 0.0),  # of few passages each is looked at
+        ((900, 900), 30, 9_000, 0.75),  # all that have both
+    ],
+)
+def test_how_much_others_cover_at_most(passages, found, rows, most):
+    rare, frequent = (
+        Term((name,), name, weight, n) for name, weight, n in zip("ab", (3.0, 1.0), passages, strict=True)
+    )
+    best = {uuid.UUID(int=n): Words(0.75, ("a",)) for n in range(found)}
+    asked = Asked((rare, frequent), 4.0)
+    assert lexical.uncovered(asked, best, rows=rows, limit=40) == most
 
 
 @pytest.mark.parametrize(

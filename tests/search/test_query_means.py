@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from embeddings import centring
-from kb.models import User
+from kb.models import AccessToken, User
 from search import log, retrieval, tasks
 from search.hits import Query, Seen
 from search.models import QueryMean, Unremembered
@@ -55,6 +55,11 @@ class TestCounted:
     def test_not_of_who_does_not_want_to_be_remembered(self, ask, alice):
         Unremembered.objects.create(user=alice)
         ask()
+        assert known(alice) == {}
+
+    def test_not_of_a_program_which_may_ask_for_many(self, ask, alice):
+        alice.access_token, _secret = AccessToken.objects.issue(alice, "portal")
+        assert ask().hits
         assert known(alice) == {}
 
     def test_after_the_page(self, notes, alice):

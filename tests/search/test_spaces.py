@@ -213,12 +213,11 @@ class TestComparison:
         assert api.get(f"/api/v1/collections/{collection.pk}/comparison/").status_code == 503
 
     def test_golden_queries_decide_where_there_are_any(self, collection, alice, other, work, both_answer, api, client):
+        reembedding.start(collection, other, user=alice)  # first, so that its encoder is never let go
         add(collection, "The ferry sails to the island.")
         work()
         golden = GoldenQuery.objects.create(collection=collection, text="ferry island", language="en")
         Judgement.objects.create(golden_query=golden, document=collection.documents.get(), grade=1)
-        reembedding.start(collection, other, user=alice)
-        work()
         client.force_login(alice)
         page = f"/collections/{collection.slug}/comparison/"
         assert "every 2s" in client.get(page).content.decode()

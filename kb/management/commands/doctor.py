@@ -113,13 +113,13 @@ def _indexes() -> Iterator[str]:
 
 
 def _repair() -> None:
-    """Publish what is complete, ring for what is due, bring the means up to date, add stems where there are none,
-    delete files nobody knows."""
-    storing.add_stems()
+    """Publish what is complete, ring for what is due, bring the means up to date, delete files nobody knows, add stems
+    where none were looked for."""
     Collection.objects.update(means_due=True)
     ingestion.sweep()
     for path in list(_orphans()):
         path.unlink()
+    storing.add_stems()
 
 
 CHECKS: dict[str, Callable[[], Iterator[str]]] = {
