@@ -110,8 +110,8 @@ def served(path: Path) -> bytes:
     return said
 
 
-BY_FILTER = ("socket", "fork", "spawn", "exec", "kill", "queue", "queue to thread", "pidfd")
-BY_FILTER += ("descriptor of another", "limits of another", "outlive")
+BY_FILTER = ["socket", "fork", "spawn", "exec", "kill", "queue", "queue to thread", "pidfd"]
+BY_FILTER += ["descriptor of another", "limits of another", "outlive"]
 BY_LANDLOCK = {"write", "truncate", "unlink", "environment of another", "memory of another"}
 
 
