@@ -88,7 +88,8 @@ def confine(ceiling: Ceiling, *, parent: int) -> None:
 
 def hide() -> None:
     """Keep other processes of this user from looking into the memory of this one and of its children, or writing there
-    (proc(5)): a child that was taken over finds neither its server nor other children. It does not hold root."""
+    (proc(5)): a child that was taken over finds neither its server nor other children. It does not hold root with
+    all its privileges."""
     ctypes.CDLL(None).prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
 
 
