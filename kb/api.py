@@ -41,6 +41,12 @@ class Unpreviewable(APIException):
     status_code = 422
 
 
+class Unready(APIException):
+    """The server cannot read a file just now."""
+
+    status_code = 503
+
+
 class CollectionViewSet(viewsets.ModelViewSet):  # type: ignore[type-arg]
     """Collections that the caller may see."""
 
@@ -129,6 +135,7 @@ class CollectionViewSet(viewsets.ModelViewSet):  # type: ignore[type-arg]
         responses={
             200: ChunkingPreviewSerializer,
             422: OpenApiResponse(description="The document is too long for a preview, or cannot be read."),
+            503: OpenApiResponse(description="The server cannot read files just now."),
         },
     )
     @action(detail=True, methods=["post"], url_path="chunking-preview")
@@ -148,6 +155,8 @@ class CollectionViewSet(viewsets.ModelViewSet):  # type: ignore[type-arg]
             return Response(ChunkingPreviewSerializer(previews.of(document, collection)).data)
         except previews.TooLong as why:
             raise Unpreviewable(str(why)) from why
+        except previews.Busy as why:
+            raise Unready(str(why)) from why
 
     def _must_manage(self, collection: Collection) -> None:
         if not Collection.objects.managed_by(self.request.user).filter(pk=collection.pk).exists():

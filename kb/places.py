@@ -5,10 +5,12 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet, Value
 from django.db.models.functions import StrIndex, Substr
+from django.utils.translation import gettext as _
 
 from kb import pictures
 from kb.models import Chunk, Revision, RevisionText
 from kb.pictures import Frame, Picture
+from kb.reading.children import Lost
 from kb.reading.failures import Unreadable
 
 Range = tuple[int, int]
@@ -106,6 +108,8 @@ def _leaf(revision: Revision, number: int, marked: Range | None, page_starts: Se
         picture = pictures.of_page(revision, number)
     except Unreadable as failure:
         return Leaf(number, None, [], failure.detail)
+    except Lost:
+        return Leaf(number, None, [], _("The server cannot read files just now. Please try again in a moment."))
     return Leaf(number, picture, _outlined(revision, number, marked, page_starts))
 
 

@@ -14,6 +14,7 @@ from kb import ingestion
 from kb.chunking import Passage
 from kb.models import Chunk, Collection, Document
 from kb.reading import assembly, sandbox, sniffing
+from kb.reading.children import Lost
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.sandbox import Limits
 from kb.reading.sections import Checkpoint, Item
@@ -28,6 +29,10 @@ CHARACTERS = 1_500_000
 BARS = 16
 SHOWN = 40
 """So many passages of either side are shown."""
+
+
+class Busy(Exception):
+    """The server cannot read a file just now; the message says so to people."""
 
 
 class TooLong(Exception):
@@ -93,7 +98,10 @@ class Preview:
 
 
 def of(document: Document, collection: Collection) -> Preview:
-    """The document, split with the settings of `collection`, which need not be saved. Raises Unreadable, TooLong."""
+    """The document, split with the settings of `collection`, which need not be saved.
+
+    Raises Unreadable, TooLong, Busy.
+    """
     revision = document.shown
     chunks = revision.chunks.defer("lexemes")
     last = chunks.last()
@@ -102,6 +110,8 @@ def of(document: Document, collection: Collection) -> Preview:
         raise TooLong(told % {"pages": PAGES})
     try:
         reading = assembly.read_document(_items(document, collection, until=monotonic() + SECONDS))
+    except Lost as lost:
+        raise Busy(_("The server cannot read files just now. Please try again in a moment.")) from lost
     except Unreadable as failure:
         if failure.reason == Reason.TIMEOUT:
             raise _slow() from failure

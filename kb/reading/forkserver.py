@@ -3,8 +3,9 @@
 It has the readers and their libraries loaded, so that a child starts in milliseconds. It opens no file and is told
 nothing about any: it hands a child the ends of pipes by which that talks with its parent, and says how it ended.
 
-Children share the layout of the server's memory. One that crashed may have been trying addresses: after it the server
-forks no other, and the next is laid out anew.
+Children share the layout of the server's memory and the seed of its hashes. One that crashed may have been trying
+addresses, and what one file found out may serve another: after a crash, a number of children or a time the server forks
+no other, and the next is laid out anew.
 """
 
 import gc
@@ -16,15 +17,18 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from time import monotonic
 from typing import NoReturn
 
 from kb.reading import child
-from kb.reading.children import ENDED, FORK, FORKED
+from kb.reading.children import ENDED, FORK, FORKED, NOT_FORKED
 from kb.reading.confinement import hide
 
 _DESCRIPTORS_MOST = 4
-_IDLE_SECONDS = 300
-"""So long it keeps its memory, some 40 MiB, without a child."""
+
+_CHILDREN_MOST = 100
+_SECONDS = 300.0
+"""So long it forks children, and keeps its memory, some 40 MiB, without one."""
 
 
 def main() -> None:
@@ -60,14 +64,20 @@ class _Server:
         self._children: dict[int, _Child] = {}
         """Each by both its descriptors."""
         self._forks = True
+        self._forked = 0
+        self._until = monotonic() + _SECONDS
         self._poll = select.poll()
         self._poll.register(control, select.POLLIN)
 
     def run(self) -> None:
         while self._forks or self._children:
-            ready = self._poll.poll(None if self._children else _IDLE_SECONDS * 1000)
+            left = self._until - monotonic()
+            if self._forks and (left <= 0 or self._forked >= _CHILDREN_MOST):
+                self._fork_no_more()
+                continue
+            ready = self._poll.poll(left * 1000 if self._forks else None)
             if not ready:
-                return
+                continue
             # One at a time: a descriptor that is closed may be another child's with the next request.
             descriptor, _event = ready[0]
             one = self._children.get(descriptor)
@@ -83,16 +93,31 @@ class _Server:
         if request != FORK:
             os._exit(0)  # the parent has gone, and with this process its children go
         stdin, stdout, line, *sheet = descriptors
-        pid = os.fork()
-        if pid == 0:
-            self._be_child(stdin, stdout, sheet)
-        for descriptor in (stdin, stdout, *sheet):
-            os.close(descriptor)
-        one = _Child(pid, os.pidfd_open(pid), line)
+        try:
+            one = self._fork(stdin, stdout, line, sheet)
+        except OSError:
+            _say(line, NOT_FORKED)
+            os.close(line)
+            return
+        finally:
+            for descriptor in (stdin, stdout, *sheet):
+                os.close(descriptor)
+        self._forked += 1
         for descriptor in (one.process, one.line):
             self._children[descriptor] = one
             self._poll.register(descriptor, select.POLLIN)
         _say(one.line, FORKED)
+
+    def _fork(self, stdin: int, stdout: int, line: int, sheet: list[int]) -> _Child:
+        pid = os.fork()
+        if pid == 0:
+            self._be_child(stdin, stdout, sheet)
+        try:
+            return _Child(pid, os.pidfd_open(pid), line)
+        except OSError:  # without a descriptor nobody would see it end
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+            raise
 
     def _be_child(self, stdin: int, stdout: int, sheet: list[int]) -> NoReturn:
         status = 1
@@ -123,9 +148,13 @@ class _Server:
             del self._children[descriptor]
             os.close(descriptor)
         if one.is_wanted and os.WIFSIGNALED(status) and self._forks:
-            self._forks = False
-            self._poll.unregister(self._control)
-            self._control.close()
+            self._fork_no_more()
+
+    def _fork_no_more(self) -> None:
+        """Its parent starts another for the next child."""
+        self._forks = False
+        self._poll.unregister(self._control)
+        self._control.close()
 
 
 def _say(line: int, message: bytes) -> None:

@@ -118,10 +118,15 @@ def preview(request: HttpRequest, slug: str) -> HttpResponse:
     collection = access.managed_collection(request, slug)
     form = SettingsForm(request.POST, instance=collection)
     chosen = PreviewForm(request.POST, documents=Document.objects.filter(collection=collection).with_revisions())
-    tried = _tried(form, chosen)
-    if request.headers.get("HX-Request"):
+    try:
+        tried, status = _tried(form, chosen), 200
+    except previews.Busy as why:
+        tried, status = {"refusal": str(why)}, 503
+    if request.headers.get("HX-Request"):  # htmx shows no answer that is an error
         return render(request, "collections/preview.html", tried)
-    return render_settings(request, collection, form=form, tried=tried)
+    answer = render_settings(request, collection, form=form, tried=tried)
+    answer.status_code = status
+    return answer
 
 
 def _tried(form: SettingsForm, chosen: PreviewForm) -> dict[str, Any]:

@@ -5,9 +5,11 @@ from uuid import UUID
 from django.contrib.auth.decorators import login_required
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.utils.cache import get_conditional_response
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from kb import originals, pictures
+from kb.reading.children import Lost
 from kb.reading.failures import Unreadable
 from kb.views import access
 
@@ -30,6 +32,9 @@ def page_picture(request: HttpRequest, document_id: UUID, page: int) -> HttpResp
         picture = pictures.of_page(revision, page)
     except Unreadable as failure:
         raise Http404 from failure
+    except Lost:
+        told = _("The server cannot read files just now. Please try again in a moment.")
+        return HttpResponse(told, status=503, content_type="text/plain; charset=utf-8")
     response = HttpResponse(picture.path.read_bytes(), content_type="image/png")
     response["Cache-Control"] = "private, no-cache"
     response["ETag"] = f'"{revision.pk.hex}-{page}"'

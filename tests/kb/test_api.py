@@ -9,6 +9,8 @@ from rest_framework.test import APIClient
 from embeddings.models import Space
 from kb import previews
 from kb.models import AccessToken, Chunk, Collection, Document, Membership, Role
+from kb.reading import children
+from kb.reading.children import Lost
 from tests.conftest import client_of
 
 pytestmark = pytest.mark.django_db
@@ -139,6 +141,15 @@ class TestChunkingPreview:
         answer = self.ask(api, collection, document=document)
         assert answer.status_code == 422
         assert "too long for a preview" in answer.json()["detail"]
+
+    def test_a_server_that_cannot_read_says_so(self, api, collection, document, monkeypatch):
+        def fail(*_given: object, **_named: object) -> None:
+            raise Lost
+
+        monkeypatch.setattr(children, "start", fail)
+        answer = self.ask(api, collection, document=document)
+        assert answer.status_code == 503
+        assert "cannot read files just now" in answer.json()["detail"]
 
     def test_who_may(self, collection, document, bob, charlie):
         Membership.objects.create(collection=collection, user=bob, role=Role.CONTRIBUTOR)

@@ -14,6 +14,8 @@ from embeddings.models import Space
 from kb import excerpts, ingestion, outlines, pictures, previews
 from kb.blocks import Piece
 from kb.models import Chunk, Collection, Document, Membership, Revision, RevisionText, Role, State, User
+from kb.reading import children
+from kb.reading.children import Lost
 
 pytestmark = pytest.mark.django_db
 
@@ -237,6 +239,14 @@ def waves(upload, work) -> Document:
     return Document.objects.get(pk=document.pk)
 
 
+@pytest.fixture
+def cannot_read(monkeypatch):
+    def fail(*_given, **_named):
+        raise Lost
+
+    monkeypatch.setattr(children, "start", fail)
+
+
 def test_a_preview_keeps_nothing(browser, collection, waves):
     before = list(Chunk.objects.values_list("pk", "text"))
     tried = SETTINGS | {"document": waves.pk}
@@ -283,6 +293,14 @@ def test_a_document_that_is_too_long_is_not_previewed(browser, collection, waves
     address = reverse("collection_preview", args=[collection.slug])
     page = browser.post(address, SETTINGS | {"document": waves.pk}).content.decode()
     assert "too long for a preview" in page
+
+
+def test_a_server_that_cannot_read_previews_nothing_and_says_so(browser, collection, waves, cannot_read):
+    address = reverse("collection_preview", args=[collection.slug])
+    for headers, status in (({}, 503), ({"HX-Request": "true"}, 200)):
+        answer = browser.post(address, SETTINGS | {"document": waves.pk}, headers=headers)
+        assert answer.status_code == status
+        assert "cannot read files just now" in answer.content.decode()
 
 
 def test_a_document_of_another_collection_is_not_previewed(browser, collection, waves, bob, space, upload, work):
@@ -542,6 +560,15 @@ def test_a_picture_is_drawn_once_and_its_permission_asked_each_time(browser, boo
 def test_a_page_that_is_none_is_not_found(browser, booklet, tides):
     assert browser.get(reverse("document_page", args=[booklet.pk, 3])).status_code == 404
     assert browser.get(reverse("document_page", args=[tides.pk, 1])).status_code == 404
+
+
+def test_a_server_that_cannot_read_draws_no_page_and_says_so(browser, booklet, cannot_read):
+    answer = browser.get(reverse("document_page", args=[booklet.pk, 1]))
+    assert answer.status_code == 503
+    assert "cannot read files just now" in answer.content.decode()
+    place = browser.get(reverse("document_place", args=[booklet.pk]))
+    assert place.status_code == 200
+    assert "cannot read files just now" in place.content.decode()
 
 
 def test_old_pictures_are_deleted_when_another_is_drawn(booklet):
