@@ -1,7 +1,7 @@
 """OpenAI's embeddings API, for other programs: OpenAI's own clients work with it unchanged."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -129,7 +129,7 @@ class EmbeddingsView(OpenAIView):
         asked = EmbeddingsSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         wanted = asked.validated_data
-        name, space = _named(wanted["model"])
+        name, space = _asked_for(wanted["model"])
         dimensions = _dimensions(wanted, space)
         encoded = _encode(wanted, space)
         body = openai.embeddings_body(
@@ -146,7 +146,7 @@ class ModelsView(OpenAIView):
 
     @extend_schema(operation_id="v1_models_list", responses=dict)
     def get(self, request: Request) -> Response:
-        return Response({"object": "list", "data": [_model(name, space) for name, space in _offered().items()]})
+        return Response({"object": "list", "data": [_model(name, space) for name, space in _offered(_named()).items()]})
 
 
 class ModelView(OpenAIView):
@@ -154,7 +154,7 @@ class ModelView(OpenAIView):
 
     @extend_schema(responses=dict)
     def get(self, request: Request, name: str) -> Response:
-        return Response(_model(*_named(name)))
+        return Response(_model(*_asked_for(name)))
 
 
 class NoSuchCall(OpenAIView):
@@ -172,29 +172,38 @@ def _current() -> Space:
         raise Later(str(error)) from error
 
 
-def _offered() -> dict[str, Space]:
-    """The spaces by the names of their models, the configured one first. Of several with one model the first has its
-    name, and the others have the beginning of their fingerprint behind it."""
+def _named() -> dict[str, Space]:
+    """All spaces by the names of their models, the configured one first, then the oldest. Of several with one model the
+    first has its name, and the others have the beginning of their fingerprint behind it. Those that nobody serves just
+    now keep theirs: what a name means does not hang on who has started."""
     current = _current()
-    others = list(Space.objects.exclude(pk=current.pk).order_by("created_at"))
-    served = requests.served([space.pk for space in others])
-    offered: dict[str, Space] = {}
-    for space in [current, *(one for one in others if one.pk in served)]:
+    named: dict[str, Space] = {}
+    for space in [current, *Space.objects.exclude(pk=current.pk).order_by("created_at", "pk")]:
         name = spaces.model_name(space)
-        offered[name if name not in offered else _exactly(space)] = space
-    return offered
+        named[name if name not in named else _exactly(space)] = space
+    return named
 
 
 def _exactly(space: Space) -> str:
     return f"{spaces.model_name(space)}@{space.fingerprint[:8]}"
 
 
-def _named(model: str) -> tuple[str, Space]:
+def _offered(named: Mapping[str, Space]) -> dict[str, Space]:
+    """The first, and those others that are served just now."""
+    first, *others = named.values()
+    offered = {first.pk, *requests.served([space.pk for space in others])}
+    return {name: space for name, space in named.items() if space.pk in offered}
+
+
+def _asked_for(model: str) -> tuple[str, Space]:
     """The space of a model that is asked for by one of its names, and the first of these. Raises UnknownModel."""
-    offered = _offered()
-    for name, space in offered.items():
+    named = _named()
+    offered = _offered(named)
+    for name, space in named.items():
         if model in (name, space.model, _exactly(space)):
-            return name, space
+            if name in offered:
+                return name, space
+            break
     raise UnknownModel(f"The model {model!r} does not exist here. There is {', '.join(map(repr, offered))}.")
 
 

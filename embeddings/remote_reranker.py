@@ -15,11 +15,14 @@ import numpy as np
 
 from embeddings import endpoint
 from embeddings.encoder import EncoderUnavailable
-from embeddings.endpoint import Endpoint, Patience, Refused
+from embeddings.endpoint import Endpoint, Patience, Refused, Silent
 from embeddings.reranker import Odds, RerankerError, check, odds_of
 
 REST_SECONDS = 3.0
 """So long after a query that got no scores no other is sent: a server that is away holds up one search, not each."""
+
+FAIR_SECONDS = 1.0
+"""A server that was asked for less time and did not answer is not away: the search had no time left."""
 
 _SHAPE_REFUSED = (400, 415, 422)
 """What servers answer to a body of the other shape."""
@@ -36,10 +39,12 @@ Shape = Callable[[str, str, Sequence[str]], Body]
 class RemoteReranker:
     """Cheap to make; several threads may use it."""
 
-    def __init__(self, server: Endpoint, model: str = "") -> None:
-        """`model` is its name there; a server with one model needs none."""
+    def __init__(self, server: Endpoint, model: str = "", *, fair_seconds: float = FAIR_SECONDS) -> None:
+        """`model` is its name there; a server with one model needs none. After `fair_seconds` without an answer it is
+        taken for away."""
         self._server = server
         self._model = model
+        self._fair_seconds = fair_seconds
         self._shape: Shape | None = None
         self._gives_chances = True
         self._rests_until = 0.0
@@ -51,16 +56,32 @@ class RemoteReranker:
 
         Raises TimeoutError, RerankerError, or EncoderUnavailable where it does not answer.
         """
+        if time.monotonic() >= until:
+            raise TimeoutError
         if time.monotonic() < self._rests_until:
             raise EncoderUnavailable(f"The server at {self._server.url} did not answer a moment ago.")
+        begun = math.inf
+
+        def ask() -> Odds:
+            nonlocal begun
+            begun = time.monotonic()
+            return self._score(query, passages, until)
+
         # Neither the looking up of a name nor a connection through a proxy heeds a timeout of ours: a thread does.
-        asked = self._threads.submit(self._score, query, passages, until)
+        asked = self._threads.submit(ask)
         try:
             return asked.result(max(0.0, until - time.monotonic()))
-        except (TimeoutError, EncoderUnavailable):
+        except (TimeoutError, EncoderUnavailable) as error:
             asked.cancel()
-            self._rests_until = time.monotonic() + REST_SECONDS
+            self._rest_after(error, begun=begun, until=until)
             raise
+
+    def _rest_after(self, error: Exception, *, begun: float, until: float) -> None:
+        """Unless it was only that the time of one search was over."""
+        now = time.monotonic()
+        too_late = now >= until or isinstance(error, TimeoutError | Silent)
+        if not too_late or now - begun >= self._fair_seconds:
+            self._rests_until = now + REST_SECONDS
 
     def probe(self) -> None:
         """Find out how the server wants to be asked and what its scores are. Raises as `score` does."""

@@ -20,7 +20,7 @@ import numpy as np
 import redis
 
 from embeddings import queries, serving
-from embeddings.encoder import Embeddings, EncoderError, Role
+from embeddings.encoder import Embeddings, EncoderError, EncoderUnavailable, Role
 from embeddings.models import Space
 from embeddings.queries import EncoderAway
 
@@ -40,7 +40,10 @@ SILENCE_SECONDS = 30
 
 _OWN = uuid.uuid4().bytes
 PULSE_SECONDS = 30
-"""So long after its last sign of life is the process taken for gone: it may wait for a unit of passages."""
+"""So long after its last sign of life is the process taken for gone."""
+
+_LOOK_SECONDS = 0.2
+"""So often is looked which spaces are there to be served."""
 
 _NEWS, _ROWS = b"n", b"r"
 """What a message is, by its first byte: JSON, or float32 rows."""
@@ -135,36 +138,82 @@ def _read(connection: redis.Redis, request_id: str, expected: bytes) -> Any:
 # --- Who answers ---
 
 
+Held = Callable[[], Mapping[uuid.UUID, serving.Server]]
+"""Gives the servers there are just now, by space."""
+
+
 class Answering:
-    """A thread that encodes requests until it is stopped, beside the thread that answers queries."""
+    """Three threads, beside the one that answers queries: one encodes the requests of the spaces that compute here, one
+    those of spaces on other servers, which may be slow, and one says that this process serves them."""
 
-    def __init__(self) -> None:
+    def __init__(self, held: Held = serving.held) -> None:
+        """By default each space that serving.Answering has loaded."""
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="requests", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._run, args=[work], name=name, daemon=True)
+            for name, work in [
+                ("requests", lambda: Desk(_of_kind(held, remote=False)).serve(self._stop)),
+                ("requests-remote", lambda: Desk(_of_kind(held, remote=True)).serve(self._stop)),
+                ("requests-pulse", lambda: Pulse(held).show(self._stop)),
+            ]
+        ]
+        for thread in self._threads:
+            thread.start()
 
-    def _run(self) -> None:
-        """Of each space that serving.Answering has loaded."""
+    def _run(self, work: Callable[[], None]) -> None:
         while not self._stop.is_set():
             try:
-                Desk(serving.held).serve(self._stop)
+                work()
             except Exception:
                 log.exception("Requests are not answered; trying again in a minute.")
                 self._stop.wait(60)
 
     def stop(self) -> None:
-        """Take no more requests, and leave those under way. Waits up to two seconds for the piece in hand."""
+        """Take no more requests, and leave those under way. Waits up to two seconds for the pieces in hand."""
         self._stop.set()
-        self._thread.join(2)
+        until = time.monotonic() + 2
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
+
+
+def _of_kind(held: Held, *, remote: bool) -> Held:
+    return lambda: {space_id: server for space_id, server in held().items() if server.is_remote == remote}
+
+
+class Pulse:
+    """The sign of life of each space that is served, however long the requests in hand take."""
+
+    def __init__(self, held: Held) -> None:
+        self._held = held
+        self._shown: set[uuid.UUID] = set()
+        self._connection = queries.connect()
+
+    def show(self, stop: threading.Event) -> None:
+        """Until `stop` is set. Outlives an outage of Redis."""
+        while not stop.is_set():
+            try:
+                self._show(self._held().keys())
+            except redis.RedisError as error:
+                log.warning("Requests are not announced: Redis does not answer (%s).", error)
+                stop.wait(1)
+            stop.wait(_LOOK_SECONDS)
+        with suppress(redis.RedisError):
+            self._show(set())
+
+    def _show(self, served: Set[uuid.UUID]) -> None:
+        for space_id in served:
+            self._connection.set(_pulse_key(space_id), _OWN, ex=PULSE_SECONDS)
+        for pulse in map(_pulse_key, self._shown - served):
+            if self._connection.get(pulse) == _OWN:  # not another's
+                self._connection.delete(pulse)
+        self._shown = set(served)
 
 
 class Desk:
     """The requests that take turns, whichever space they are for."""
 
-    def __init__(self, held: Callable[[], Mapping[uuid.UUID, serving.Server]]) -> None:
-        """`held` gives the servers there are just now, by space."""
+    def __init__(self, held: Held) -> None:
         self._held = held
-        self._shown: set[uuid.UUID] = set()
         self._turns: deque[Iterator[None]] = deque()
         self._connection = queries.connect()
 
@@ -173,26 +222,15 @@ class Desk:
         while not stop.is_set():
             try:
                 servers = self._held()
-                self._show_life(servers.keys())
                 if servers:
                     self._take(servers)
                     self._take_turn()
                 else:
-                    stop.wait(0.2)
+                    stop.wait(_LOOK_SECONDS)
             except redis.RedisError as error:
                 log.warning("Requests wait: Redis does not answer (%s).", error)
                 self._turns.clear()
                 stop.wait(1)
-        with suppress(redis.RedisError):
-            self._show_life(set())
-
-    def _show_life(self, served: Set[uuid.UUID]) -> None:
-        for space_id in served:
-            self._connection.set(_pulse_key(space_id), _OWN, ex=PULSE_SECONDS)
-        for pulse in map(_pulse_key, self._shown - served):
-            if self._connection.get(pulse) == _OWN:  # not another's
-                self._connection.delete(pulse)
-        self._shown = set(served)
 
     def _take(self, servers: Mapping[uuid.UUID, serving.Server]) -> None:
         """Add what waits, one for each space, to those that take turns; where there is neither, wait for a second."""
@@ -224,11 +262,15 @@ class Desk:
             raise
         except (Refusal, EncoderError) as error:
             self._send(request, _NEWS, json.dumps({"refused": str(error)}).encode())
+        except EncoderUnavailable as error:
+            log.warning("A request of %s texts is given back: %s", len(request["texts"]), error)
+            self._send(request, _NEWS, json.dumps({"failed": True}).encode())
         except Exception:
             log.exception("A request of %s texts could not be encoded.", len(request["texts"]))
             self._send(request, _NEWS, json.dumps({"failed": True}).encode())
 
     def _encode(self, server: serving.Server, request: dict[str, Any]) -> Iterator[None]:
+        _check_there(server)
         texts = request["texts"]
         prompt = server.encoder.prompt_for(request["role"], request["instruction"])
         counts = server.encoder.count_prompted(texts, prompt=prompt)
@@ -236,6 +278,7 @@ class Desk:
         self._send(request, _NEWS, json.dumps({"tokens": sum(counts)}).encode())
         for start, end in _pieces(counts):
             yield
+            _check_there(server)
             found = server.encode_prompted(texts[start:end], prompt=prompt)
             self._send(request, _ROWS, found.tobytes())
 
@@ -245,6 +288,12 @@ class Desk:
             pipeline.rpush(key, kind + content)
             pipeline.expire(key, SILENCE_SECONDS)
             pipeline.execute()
+
+
+def _check_there(server: serving.Server) -> None:
+    """Raises EncoderUnavailable: a server that did not answer a moment ago is not to be waited for."""
+    if server.is_remote and server.rests:
+        raise EncoderUnavailable("Its server did not answer a moment ago.")
 
 
 def _check_sizes(counts: Sequence[int], *, longest: int) -> None:

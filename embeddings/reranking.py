@@ -25,7 +25,7 @@ from embeddings import queries, serving, tokens, watchdog
 from embeddings.encoder import EncoderError, EncoderOutOfMemory, EncoderUnavailable
 from embeddings.endpoint import Endpoint, Silent
 from embeddings.priority import Priority
-from embeddings.remote_reranker import RemoteReranker
+from embeddings.remote_reranker import FAIR_SECONDS, RemoteReranker
 from embeddings.reranker import Chances, Odds, QueryTooLong, Reranker, RerankerError, chances, check
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,9 @@ def _read(path: Path) -> Any:
 
 @cache
 def _on_server() -> RemoteReranker:
-    return RemoteReranker(Endpoint(settings.RERANKER_URL, settings.RERANKER_API_KEY), settings.RERANKER_MODEL)
+    half = settings.RERANKER_TIMEOUT_MS / 2_000
+    server = Endpoint(settings.RERANKER_URL, settings.RERANKER_API_KEY)
+    return RemoteReranker(server, settings.RERANKER_MODEL, fair_seconds=min(half, FAIR_SECONDS))
 
 
 def _identity() -> uuid.UUID:

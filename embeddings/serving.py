@@ -40,10 +40,12 @@ DEVICE = Priority()
 class Server:
     """The encoder of a space, and the two ways to it."""
 
-    def __init__(self, encoder: Encoder, space_id: uuid.UUID, device: Priority = DEVICE) -> None:
+    def __init__(self, encoder: Encoder, space_id: uuid.UUID, *, is_remote: bool = False) -> None:
         self.encoder = encoder
         self.space_id = space_id
-        self._device = device
+        self.is_remote = is_remote
+        # A server elsewhere uses nothing of this device: while it is slow or away, the other spaces are answered.
+        self._device = Priority() if is_remote else DEVICE
         self._rests_until = 0.0
 
     @property
@@ -130,8 +132,7 @@ def _load(space: Space) -> Server:
         encoder = spaces.load_encoder(space)
         encoder.encode_queries(["ready"])
     log.info("The encoder of %s is ready after %.1f s.", space.name, time.monotonic() - started)
-    # A server elsewhere uses nothing of this device: while it is slow or away, the other spaces are answered.
-    loaded = Server(encoder, space.pk, Priority() if space.url else DEVICE)
+    loaded = Server(encoder, space.pk, is_remote=bool(space.url))
     _held = {**_held, space.pk: loaded}
     _refused.pop(space.pk, None)
     return loaded

@@ -9,6 +9,8 @@ import faulthandler
 import logging
 import os
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -22,7 +24,14 @@ take some minutes."""
 
 _LASTING = ("CUDA error:", "device-side assert", "illegal memory access", "unspecified launch failure")
 
+_AT_ONCE_SECONDS = 0.001
+"""For a deadline that is over: the timer refuses zero."""
+
 _farewell: Callable[[], None] | None = None
+
+_deadlines: list[float] = []
+"""One for each run under way: when it hangs."""
+_deadlines_lock = threading.Lock()
 
 
 def arm(farewell: Callable[[], None]) -> None:
@@ -44,14 +53,28 @@ def ending() -> Iterator[None]:
 
 @contextmanager
 def watching() -> Iterator[None]:
-    """Around each run of the device, one at a time. Ends the process when it takes too long: by a timer below Python,
-    since a device that hangs may hold the interpreter's lock. Raises EncoderBroken."""
-    faulthandler.dump_traceback_later(HANG_SECONDS, exit=True, file=sys.__stderr__ or sys.stderr)
+    """Around each run of the device; several threads may be inside. Ends the process when any of them takes too long:
+    by a timer below Python, since a device that hangs may hold the interpreter's lock. Raises EncoderBroken."""
+    until = time.monotonic() + HANG_SECONDS
+    with _deadlines_lock:
+        _deadlines.append(until)
+        _set_timer()
     try:
         with naming():
             yield
     finally:
+        with _deadlines_lock:
+            _deadlines.remove(until)
+            _set_timer()
+
+
+def _set_timer() -> None:
+    """There is one timer in a process: it is set to the earliest deadline that is left."""
+    if not _deadlines:
         faulthandler.cancel_dump_traceback_later()
+        return
+    left = max(min(_deadlines) - time.monotonic(), _AT_ONCE_SECONDS)
+    faulthandler.dump_traceback_later(left, exit=True, file=sys.__stderr__ or sys.stderr)
 
 
 @contextmanager

@@ -129,6 +129,22 @@ class TestOpenAIClient:
         with pytest.raises(openai.NotFoundError):
             client.embeddings.create(model="tiny-qwen3", input="tide")
 
+    def test_a_name_means_the_same_whoever_is_served(self, client, space, qwen_folder):
+        path = str(qwen_folder)
+        first, second = (
+            spaces.keep(spaces.of(path, spaces.describe(path, dtype="float32", dimensions=size))) for size in (64, 32)
+        )
+        exactly = f"tiny-qwen3@{second.fingerprint[:8]}"
+        serving.servers([space, second])
+        waiting.until(lambda: len(client.models.list().data) == 2, seconds=30)
+        assert [one.id for one in client.models.list().data] == ["hashing", exactly]
+        for name in ("tiny-qwen3", path, f"tiny-qwen3@{first.fingerprint[:8]}"):
+            with pytest.raises(openai.NotFoundError):
+                client.embeddings.create(model=name, input="tide")
+        assert numbers(client.embeddings.create(model=exactly, input="tide")).shape == (1, 32)
+        serving.servers([space])
+        waiting.until(lambda: len(client.models.list().data) == 1, seconds=30)
+
     def test_its_errors_are_the_client_s(self, client):
         with pytest.raises(openai.NotFoundError, match="There is 'hashing'") as missing:
             client.embeddings.create(model="gpt", input="tide")

@@ -156,6 +156,33 @@ def test_a_server_that_was_away_is_left_alone_for_a_moment(server):
     assert server.asked == []
 
 
+def test_a_search_without_any_time_left_asks_nothing_and_silences_nobody(server):
+    reranker = known(server)
+    del server.asked[:]
+    with pytest.raises(TimeoutError):
+        ask(reranker, seconds=0)
+    assert server.asked == []
+    np.testing.assert_allclose(ask(reranker), EXPECTED, atol=1e-6)
+
+
+def test_a_server_that_had_little_time_is_asked_again(server):
+    reranker = known(server)
+    server.script.append(scripted.hanging)
+    with pytest.raises((TimeoutError, EncoderUnavailable)):
+        ask(reranker, seconds=0.3)
+    np.testing.assert_allclose(ask(reranker), EXPECTED, atol=1e-6)
+
+
+def test_a_server_that_had_its_time_is_left_alone_for_a_moment(server):
+    reranker = RemoteReranker(server.endpoint(), fair_seconds=0.1)
+    reranker.probe()
+    server.script.append(scripted.hanging)
+    with pytest.raises((TimeoutError, EncoderUnavailable)):
+        ask(reranker, seconds=0.3)
+    with pytest.raises(EncoderUnavailable, match="a moment ago"):
+        ask(reranker)
+
+
 def dripping(call: Call, body: Body) -> None:
     """A byte now and then, for as long as somebody reads."""
     call.send_response(200)

@@ -3,6 +3,7 @@
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from embeddings.hashing import HashingEncoder
 from embeddings.local import LocalEncoder
 from embeddings.models import Space
 from embeddings.queries import EncoderAway
-from embeddings.requests import Crowded, Desk, Refusal
+from embeddings.requests import Answering, Crowded, Refusal
 from tests.kb.running import waiting
 
 TEXTS = ["the tide turns", "twice a day", "潮水每天涨落"]
@@ -41,16 +42,13 @@ class Watched(HashingEncoder):
 def served(encoder: Encoder, *, max_tokens: int = 512) -> Iterator[Space]:
     """A space of its own whose encoder answers requests."""
     space = Space(pk=uuid.uuid4(), dimensions=encoder.dimensions, max_tokens=max_tokens)
-    stop = threading.Event()
     held = {space.pk: serving.Server(encoder, space.pk)}
-    thread = threading.Thread(target=Desk(lambda: held).serve, args=[stop])
-    thread.start()
+    answering = Answering(lambda: held)
     waiting.until(lambda: bool(queries.connect().exists(requests._pulse_key(space.pk))), seconds=30)
     try:
         yield space
     finally:
-        stop.set()
-        thread.join()
+        answering.stop()
 
 
 def test_it_works():
@@ -172,12 +170,10 @@ def test_a_request_is_given_up_after_a_silence(monkeypatch):
         requests.encode(TEXTS, space=space, role="bare")
 
 
-def test_one_desk_answers_for_every_space_that_is_loaded_and_for_no_other():
+def test_one_process_answers_for_every_space_that_is_loaded_and_for_no_other():
     small, large = (Space(pk=uuid.uuid4(), dimensions=size, max_tokens=512) for size in (64, 96))
     held = {space.pk: serving.Server(HashingEncoder(space.dimensions), space.pk) for space in (small, large)}
-    stop = threading.Event()
-    thread = threading.Thread(target=Desk(lambda: held).serve, args=[stop])
-    thread.start()
+    answering = Answering(lambda: held)
     waiting.until(lambda: requests.served([small.pk, large.pk, uuid.uuid4()]) == {small.pk, large.pk}, seconds=30)
     for space in (large, small, large):
         found = requests.encode(TEXTS, space=space, role="bare").embeddings
@@ -186,9 +182,51 @@ def test_one_desk_answers_for_every_space_that_is_loaded_and_for_no_other():
     waiting.until(lambda: requests.served([small.pk, large.pk]) == {small.pk}, seconds=30)
     with pytest.raises(EncoderAway, match="No process"):
         requests.encode(TEXTS, space=large, role="bare")
-    stop.set()
-    thread.join()
+    answering.stop()
     assert requests.served([small.pk, large.pk]) == set()
+
+
+def test_a_server_elsewhere_that_is_slow_holds_up_nobody_here():
+    asked, released = threading.Event(), threading.Event()
+
+    def hang(texts: Sequence[str]) -> None:
+        asked.set()
+        released.wait()
+
+    here, elsewhere = (Space(pk=uuid.uuid4(), dimensions=64, max_tokens=512) for _ in range(2))
+    held = {
+        elsewhere.pk: serving.Server(Watched(hang), elsewhere.pk, is_remote=True),
+        here.pk: serving.Server(HashingEncoder(), here.pk),
+    }
+    answering = Answering(lambda: held)
+    waiting.until(lambda: requests.served([here.pk, elsewhere.pk]) == {here.pk, elsewhere.pk}, seconds=30)
+    with ThreadPoolExecutor() as pool:
+        slow = pool.submit(requests.encode, TEXTS, space=elsewhere, role="bare")
+        try:
+            assert asked.wait(30)
+            assert requests.encode(TEXTS, space=here, role="bare").tokens == 12
+            queries.connect().delete(*map(requests._pulse_key, held))
+            waiting.until(lambda: requests.served([here.pk, elsewhere.pk]) == {here.pk, elsewhere.pk}, seconds=30)
+            assert not slow.done()
+        finally:
+            released.set()
+        assert slow.result().tokens == 12
+    answering.stop()
+
+
+def test_a_server_elsewhere_that_rests_is_not_asked():
+    encoded: list[str] = []
+    space = Space(pk=uuid.uuid4(), dimensions=64, max_tokens=512)
+    server = serving.Server(Watched(encoded.extend), space.pk, is_remote=True)
+    server.rest(600)
+    answering = Answering(lambda: {space.pk: server})
+    waiting.until(lambda: requests.served([space.pk]) == {space.pk}, seconds=30)
+    with pytest.raises(EncoderAway):
+        requests.encode(TEXTS, space=space, role="bare")
+    assert encoded == []
+    server.rest(0)
+    assert requests.encode(TEXTS, space=space, role="bare").tokens == 12
+    answering.stop()
 
 
 def test_only_so_many_requests_wait():

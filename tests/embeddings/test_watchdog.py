@@ -1,6 +1,8 @@
 """A device that is of no use any more: what tells it from a shortage, and who hears of it."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -94,3 +96,54 @@ def test_it_ends_whatever_the_farewell_meets(server, caplog):
     with pytest.raises(Ended):
         server.encode_passages(["tide"])
     assert "free again when its lease runs out" in caplog.text
+
+
+HANGING = """
+import threading
+
+from embeddings import watchdog
+
+inside, gone = threading.Event(), threading.Event()
+
+def hang():
+    with watchdog.watching():
+        inside.set()
+        threading.Event().wait()
+
+def be_quick():
+    with watchdog.watching():
+        inside.set()
+        gone.wait()
+
+def run(work):
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    inside.wait()
+    inside.clear()
+    return thread
+
+{story}
+threading.Event().wait()
+"""
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        "watchdog.HANG_SECONDS = 0.5; run(hang)",
+        # The other's timer would ring much later, and is gone with it.
+        "watchdog.HANG_SECONDS = 0.5; run(hang); watchdog.HANG_SECONDS = 900; run(be_quick)",
+        "watchdog.HANG_SECONDS = 0.5; run(hang); watchdog.HANG_SECONDS = 900; quick = run(be_quick); gone.set(); "
+        "quick.join()",
+        "watchdog.HANG_SECONDS = 900; quick = run(be_quick); watchdog.HANG_SECONDS = 0.5; run(hang); gone.set(); "
+        "quick.join()",
+    ],
+    ids=["alone", "with one inside", "with one that came and went", "with one that was there before"],
+)
+def test_a_run_that_hangs_is_seen_whoever_runs_beside_it(story: str):
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGING.format(story=story)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 1
+    assert "Timeout" in ended.stderr
+    assert "in hang" in ended.stderr
