@@ -13,7 +13,7 @@ import redis
 from django.conf import settings
 
 from embeddings import cache as kept
-from embeddings import spaces
+from embeddings import life, spaces
 from embeddings.encoder import Embeddings, EncoderError, EncoderUnavailable
 from embeddings.models import Space
 
@@ -23,15 +23,8 @@ TOGETHER = 32
 PULSE_SECONDS = 10
 """So long after its last sign of life is the serving process taken for gone."""
 
-LEAVE_MILLISECONDS = 1_500
-"""So long after it took its leave is a process taken for one that serves."""
-
 ANSWER_SECONDS = 30
 """So long an answer nobody fetches is kept."""
-
-
-_OWN = uuid.uuid4().bytes
-"""Tells the signs of life of this process from those of others."""
 
 
 class EncoderAway(Exception):
@@ -125,13 +118,12 @@ def _answer_by(connection: redis.Redis, request_id: str, until: float) -> Embedd
 
 def show_life(connection: redis.Redis, space_id: uuid.UUID) -> None:
     """Say that this process serves the space, for PULSE_SECONDS."""
-    connection.set(_pulse_key(space_id), _OWN, ex=PULSE_SECONDS)
+    life.show(connection, _pulse_key(space_id), seconds=PULSE_SECONDS)
 
 
 def take_leave(connection: redis.Redis, space_id: uuid.UUID) -> None:
-    """Say that it will soon do so no longer: another that does says so within a second."""
-    if connection.get(_pulse_key(space_id)) == _OWN:
-        connection.pexpire(_pulse_key(space_id), LEAVE_MILLISECONDS)
+    """Say that it will soon do so no longer."""
+    life.leave(connection, _pulse_key(space_id))
 
 
 def take_waiting(

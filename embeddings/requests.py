@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import redis
 
-from embeddings import queries, serving
+from embeddings import life, queries, serving
 from embeddings.encoder import Embeddings, EncoderError, EncoderUnavailable, Role
 from embeddings.models import Space
 from embeddings.queries import EncoderAway
@@ -38,7 +38,6 @@ TURNS = 8
 SILENCE_SECONDS = 30
 """So long after the last piece came is a request given up; so long is an answer nobody fetches kept."""
 
-_OWN = uuid.uuid4().bytes
 PULSE_SECONDS = 30
 """So long after its last sign of life is the process taken for gone."""
 
@@ -202,10 +201,9 @@ class Pulse:
 
     def _show(self, served: Set[uuid.UUID]) -> None:
         for space_id in served:
-            self._connection.set(_pulse_key(space_id), _OWN, ex=PULSE_SECONDS)
-        for pulse in map(_pulse_key, self._shown - served):
-            if self._connection.get(pulse) == _OWN:  # not another's
-                self._connection.delete(pulse)
+            life.show(self._connection, _pulse_key(space_id), seconds=PULSE_SECONDS)
+        for space_id in self._shown - served:
+            life.leave(self._connection, _pulse_key(space_id))
         self._shown = set(served)
 
 

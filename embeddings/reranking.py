@@ -21,7 +21,7 @@ import redis
 from django.conf import settings
 
 from embeddings import cache as kept
-from embeddings import queries, serving, tokens, watchdog
+from embeddings import life, queries, serving, tokens, watchdog
 from embeddings.encoder import EncoderError, EncoderOutOfMemory, EncoderUnavailable
 from embeddings.endpoint import Endpoint, Silent
 from embeddings.priority import Priority
@@ -42,7 +42,6 @@ LONGEST_SECONDS = 120
 RETRY_SECONDS = 60
 """A model that cannot be loaded now, because memory is short, may be loaded in a minute."""
 
-_OWN = uuid.uuid4().bytes
 _NAMESPACE = uuid.UUID("0c1ad2a6-64cb-4a83-9f6f-5d2b3a7a2f51")
 
 _ODDS, _TOO_LONG, _FAILED = b"o", b"t", b"f"
@@ -210,11 +209,10 @@ class Answering:
             self._ready.set()
             self._serve(connection, reranker)
         with suppress(redis.RedisError):
-            if connection.get(_pulse_key()) == _OWN:  # not another's
-                connection.delete(_pulse_key())
+            life.leave(connection, _pulse_key())
 
     def _show_life(self, connection: redis.Redis) -> None:
-        connection.set(_pulse_key(), _OWN, ex=PULSE_SECONDS)
+        life.show(connection, _pulse_key(), seconds=PULSE_SECONDS)
 
     def _serve(self, connection: redis.Redis, reranker: Reranker) -> None:
         """Outlives an outage of Redis."""

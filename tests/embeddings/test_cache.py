@@ -1,7 +1,6 @@
 """Queries that were asked before."""
 
 import threading
-import time
 import uuid
 from typing import Any
 
@@ -20,11 +19,13 @@ class Encoder:
 
     def __init__(self) -> None:
         self.asked = 0
+        self.was_asked = threading.Event()
         self.may_answer = threading.Event()
         self.may_answer.set()
 
     def ask(self, left: float) -> Embeddings:
         self.asked += 1
+        self.was_asked.set()
         if not self.may_answer.wait(left):
             raise TimeoutError
         return np.full(64, self.asked, dtype=np.float32)
@@ -91,8 +92,7 @@ def test_of_many_at_once_one_asks(encoder, fingerprint):
     askers = [threading.Thread(target=lambda: found.append(ask(encoder, fingerprint))) for _n in range(8)]
     for asker in askers:
         asker.start()
-    while not encoder.asked:
-        time.sleep(0.001)
+    assert encoder.was_asked.wait(5)
     encoder.may_answer.set()
     for asker in askers:
         asker.join()

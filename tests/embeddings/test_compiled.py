@@ -37,11 +37,11 @@ def test_it_gives_the_same(qwen_folder: Path, written: LocalEncoder) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not shutil.which("g++"), reason="there is no C++ compiler")
 def test_so_it_does_with_code_of_its_own(qwen_folder: Path, written: LocalEncoder) -> None:
     encoder = LocalEncoder(qwen_folder, device="cpu", compiler="inductor")
     check_same(encoder, written)
-    assert encoder._model().compiled
+    # Without a compiler on this machine it runs as it is written, and gives the same all the same.
+    assert encoder._model().compiled == bool(shutil.which("g++"))
 
 
 def test_without_a_compiler_it_runs_as_it_is_written(

@@ -13,7 +13,7 @@ from embeddings.models import Space, Storage
 from kb import ingestion, reembedding
 from kb import spaces as kb_spaces
 from kb.models import Embedding, Reembedding, Stage, User
-from search import retrieval
+from search import nearest, retrieval
 from search.hits import Query
 from tests.kb.running import waiting
 from tests.kb.test_doctor import examine
@@ -29,7 +29,7 @@ def definition(space: Space) -> str:
 def filled(transactional_db, upload, work, space, monkeypatch) -> Iterator[Space]:
     """A space with 300 passages, where that is many."""
     monkeypatch.setattr(kb_spaces, "INDEX_ROWS", 200)
-    monkeypatch.setattr(retrieval, "EXACT_ROWS", 200)
+    monkeypatch.setattr(nearest, "EXACT_ROWS", 200)
     upload("ferries.md", "\n\n".join(f"# Ferry {n}\n\nFerry {n} sails to island {n * 7} at dawn." for n in range(300)))
     work()
     yield space
