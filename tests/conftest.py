@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from django.core.files.base import ContentFile
+from django.test import Client
 from rest_framework.test import APIClient
 
 from embeddings import queries, serving, spaces
@@ -87,15 +88,16 @@ def work() -> Callable[[], None]:
     return do
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def answering() -> Iterator[None]:
-    """The encoder answers queries, as it does in the embed worker."""
+    """The encoder answers queries, as it does in the embed worker; in the next file nobody does."""
     own = spaces.configured()  # once: a test that sets another encoder has that one for itself
     thread = serving.Answering(lambda: [own, *ANSWERED])
     while not queries.is_answering(own.pk):
         pass
     yield
     thread.stop()
+    queries.connect().delete(queries._pulse_key(own.pk))
 
 
 def client_of(user: User, *, scopes: tuple[str, ...] = ("manage",)) -> APIClient:
@@ -103,6 +105,13 @@ def client_of(user: User, *, scopes: tuple[str, ...] = ("manage",)) -> APIClient
     _token, secret = AccessToken.objects.issue(user, "test", scopes=scopes)
     client = APIClient()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {secret}")
+    return client
+
+
+def browser_of(user: User) -> Client:
+    """A browser in which this person has signed in."""
+    client = Client()
+    client.force_login(user)
     return client
 
 

@@ -231,20 +231,6 @@ class TestDocuments:
         assert titles("?ordering=title") == ["empty", "tides"]
         assert api.get(base + "?count=1").json()["count"] == 2
 
-    def test_another_instruction_is_for_queries_alone(self, api, collection, space):
-        Space.objects.filter(pk=space.pk).update(query_prompt="Instruct: Find\nQuery:")
-        one = f"/api/v1/collections/{collection.pk}/"
-        before = api.get(one).json()
-        after = api.patch(one, {"instruction_domain": "legal"}).json()
-        own = api.patch(one, {"instruction_domain": "custom", "own_instruction": "Find rulings"}).json()
-        assert len({shown["query_fingerprint"] for shown in (before, after, own)}) == 3
-        assert before["space"] == after["space"] == own["space"]
-        assert (
-            api.patch(one, {"instruction_domain": "general"}).json()["query_fingerprint"] == before["query_fingerprint"]
-        )
-        shown = api.get(f"/api/v1/spaces/{space.pk}/").json()
-        assert shown["query_fingerprint"] == Space.objects.get().query_fingerprint()
-
     def test_a_list_has_few_queries(self, api, collection, django_assert_max_num_queries):
         for n in range(20):
             send(api, collection, name=f"{n}.md", content=NOTE + bytes([48 + n]))

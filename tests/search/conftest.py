@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import pytest
-from django.test import Client
 
 from kb import ingestion
 from kb.models import Chunk, Collection, Document, User
@@ -54,9 +53,3 @@ def place(judged: Document | Chunk) -> dict[str, object]:
 def chunk_with(words: str) -> Chunk:
     """The live chunk in which these words are."""
     return Chunk.objects.get(text__contains=words, revision__live_for__isnull=False)
-
-
-def browser_of(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client

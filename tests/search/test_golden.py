@@ -11,7 +11,8 @@ from search import retrieval
 from search.hits import Query
 from search.models import GoldenQuery, Judgement
 from search.models.golden import Grade
-from tests.search.conftest import browser_of, chunk_with
+from tests.conftest import browser_of
+from tests.search.conftest import chunk_with
 
 pytestmark = pytest.mark.django_db
 

@@ -16,7 +16,7 @@ from search.models.saved import MOST
 pytestmark = pytest.mark.django_db
 
 
-def signed_in(user: User) -> Client:
+def browser_of(user: User) -> Client:
     client = Client()
     client.force_login(user)
     return client
@@ -32,7 +32,7 @@ def recent(user: User) -> list[str]:
 
 
 def test_a_search_is_saved_under_a_name_and_deleted(alice, collection):
-    browser = signed_in(alice)
+    browser = browser_of(alice)
     assert "The search is saved as “Moon”" in save(browser, " Moon\n")
     saved = SavedSearch.objects.get()
     assert (saved.user, saved.name, saved.asked) == (alice, "Moon", "q=moon&language=de")
@@ -42,9 +42,9 @@ def test_a_search_is_saved_under_a_name_and_deleted(alice, collection):
 
 
 def test_a_name_that_is_taken_names_the_new_search(alice, bob):
-    save(signed_in(bob), "Moon")
+    save(browser_of(bob), "Moon")
     for asked in ("q=moon", "q=sea"):
-        save(signed_in(alice), "Moon", asked)
+        save(browser_of(alice), "Moon", asked)
     assert sorted(SavedSearch.objects.values_list("user__username", "asked")) == [
         ("alice", "q=sea"), ("bob", "q=moon&language=de"),
     ]  # fmt: skip
@@ -52,20 +52,20 @@ def test_a_name_that_is_taken_names_the_new_search(alice, bob):
 
 @pytest.mark.parametrize(("name", "asked"), [("", "q=moon"), (" ", "q=moon"), ("Moon", ""), ("Moon", "page=3&x=y")])
 def test_what_says_nothing_is_not_saved(alice, name, asked):
-    assert "Give the search a name." in save(signed_in(alice), name, asked)
+    assert "Give the search a name." in save(browser_of(alice), name, asked)
     assert not SavedSearch.objects.exists()
 
 
 def test_there_is_an_end_to_saving(alice):
     SavedSearch.objects.bulk_create(SavedSearch(user=alice, name=str(n), asked="q=x") for n in range(MOST))
-    assert "Delete one first" in save(signed_in(alice), "One more")
-    assert "is saved" in save(signed_in(alice), "0")
+    assert "Delete one first" in save(browser_of(alice), "One more")
+    assert "is saved" in save(browser_of(alice), "0")
     assert SavedSearch.objects.count() == MOST
 
 
 def test_others_see_and_delete_nothing_of_it(alice, bob):
-    save(signed_in(alice), "Moon")
-    browser = signed_in(bob)
+    save(browser_of(alice), "Moon")
+    browser = browser_of(bob)
     assert "Moon" not in browser.get(reverse("searches")).content.decode()
     gone = browser.post(reverse("search_delete", args=[SavedSearch.objects.get().pk]))
     missing = browser.post(reverse("search_delete", args=[uuid.uuid4()]))
@@ -74,7 +74,7 @@ def test_others_see_and_delete_nothing_of_it(alice, bob):
 
 
 def test_a_search_is_remembered_once_for_the_person_who_made_it(alice, bob):
-    browser = signed_in(alice)
+    browser = browser_of(alice)
     for asked in ("q=moon&mode=lexical", "q=sea&mode=lexical", "mode=lexical&q=moon", "q=sea&mode=lexical&page=2", ""):
         browser.get(f"/?{asked}")
     assert recent(alice) == ["q=moon&mode=lexical", "q=sea&mode=lexical"]
@@ -93,12 +93,12 @@ def test_it_is_forgotten_after_thirty_days(alice, bob):
 def test_it_is_forgotten_at_once_when_asked(alice, bob):
     for user in (alice, bob):
         RecentSearch.objects.remember(user, "q=moon")
-    signed_in(alice).post(reverse("searches_forget"))
+    browser_of(alice).post(reverse("searches_forget"))
     assert (recent(alice), recent(bob)) == ([], ["q=moon"])
 
 
 def test_nothing_is_remembered_of_who_does_not_want_it(alice):
-    browser = signed_in(alice)
+    browser = browser_of(alice)
     browser.get("/?q=moon&mode=lexical")
     browser.post(reverse("searches_remember"))
     browser.get("/?q=sea&mode=lexical")
@@ -109,7 +109,7 @@ def test_nothing_is_remembered_of_who_does_not_want_it(alice):
 
 
 def test_what_is_kept_goes_with_the_person(alice):
-    save(signed_in(alice), "Moon")
+    save(browser_of(alice), "Moon")
     RecentSearch.objects.remember(alice, "q=moon")
     Unremembered.objects.create(user=alice)
     alice.delete()

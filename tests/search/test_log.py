@@ -12,8 +12,7 @@ from kb.models import AccessToken, Collection, Membership, Role, User
 from search import log, retrieval, tasks, views
 from search.hits import Query
 from search.models import SearchLogEntry
-from tests.conftest import client_of
-from tests.search.conftest import browser_of
+from tests.conftest import browser_of, client_of
 
 pytestmark = pytest.mark.django_db
 

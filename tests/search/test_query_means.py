@@ -11,7 +11,7 @@ from search import log, retrieval, tasks
 from search.hits import Query, Seen
 from search.models import QueryMean, Unremembered
 from search.models.query_mean import ENOUGH
-from tests.search.conftest import browser_of
+from tests.conftest import browser_of
 
 pytestmark = pytest.mark.django_db
 

@@ -23,8 +23,9 @@ from search import charts, ranking, runs, tasks
 from search.models import EvaluationRun, GoldenQuery, RunState
 from search.models.golden import Grade
 from search.models.run import ATTEMPTS
+from tests.conftest import browser_of
 from tests.embeddings.rerankers import WordReranker
-from tests.search.conftest import browser_of, chunk_with
+from tests.search.conftest import chunk_with
 
 pytestmark = pytest.mark.django_db
 

@@ -294,6 +294,7 @@ def test_it_may_read_the_picture_and_no_more(
 
 # --- With Tesseract itself ---
 
+# A program of the system, which no wheel brings: `make test` installs it where it may, and the product does without.
 FOUND = tesseract.installed()
 real = pytest.mark.skipif(
     FOUND is None or not {*LANGUAGES, "osd"} <= FOUND.languages,

@@ -1,0 +1,95 @@
+"""The console: lists that stay quick, and what a curator does there."""
+
+import re
+from datetime import UTC, datetime
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from kb import ingestion
+from kb.models import Chunk, Collection, Document, Revision, State, User
+from tests.conftest import browser_of
+
+pytestmark = pytest.mark.django_db
+
+
+CONSOLE = ["user", "collection", "document", "revision", "chunk", "accesstoken", "embeddingwork", "languagemean"]
+
+
+@pytest.fixture
+def curator(db) -> Client:
+    return browser_of(User.objects.create_superuser("curator", password="curator-password"))
+
+
+@pytest.mark.parametrize("noun", CONSOLE)
+def test_a_list_of_the_console_costs_the_same_however_long(
+    curator, upload, work, noun, collection, bob, django_assert_num_queries, django_assert_max_num_queries
+):
+    upload("one.md", "One.")
+    work()
+    upload("waiting.md", "Waiting.")
+    ingestion.read_next()
+    ingestion.sweep()
+    address = reverse(f"admin:kb_{noun}_changelist")
+    with django_assert_max_num_queries(25) as counted:
+        assert curator.get(address).status_code == 200
+    for number in range(5):
+        upload(f"{number}.md", f"# Number {number}\n\nText.")
+    ingestion.read_next()
+    with django_assert_num_queries(len(counted)):
+        curator.get(address)
+
+
+def test_spaces_are_listed(curator, space):
+    assert space.name in curator.get(reverse("admin:embeddings_space_changelist")).content.decode()
+
+
+@pytest.mark.parametrize("query", ["q=tides", "state=ready", "reason=no_text", "q=&state=failed"])
+def test_documents_are_searched_and_filtered_in_the_console(curator, tides, query):
+    page = curator.get(f"{reverse('admin:kb_document_changelist')}?{query}").content.decode()
+    assert ("Tides" in page) == (query in ("q=tides", "state=ready"))
+
+
+def test_the_curator_retries_reads_again_and_deletes(curator, upload, work, tides):
+    failed = upload("empty.md", "")
+    work()
+    address = reverse("admin:kb_document_changelist")
+    chosen = {"_selected_action": [str(failed.pk)]}
+    curator.post(address, {"action": "retry", **chosen})
+    assert failed.revisions.get().state == State.RECEIVED
+    curator.post(address, {"action": "reindex", "_selected_action": [str(tides.pk)]})
+    assert tides.revisions.count() == 2
+    curator.post(address, {"action": "delete_selected", "post": "yes", **chosen})
+    assert list(Document.objects.all()) == [tides]
+    curator.post(reverse("admin:kb_document_delete", args=[tides.pk]), {"post": "yes"})
+    assert not Document.objects.exists()
+    assert not Chunk.objects.exists()
+
+
+def test_the_curator_deletes_a_collection(curator, collection, tides):
+    curator.post(reverse("admin:kb_collection_delete", args=[collection.pk]), {"post": "yes"})
+    assert not Collection.objects.exists()
+    assert not Revision.objects.exists()
+
+
+def test_a_token_is_shown_once(curator, alice):
+    from kb.models import AccessToken
+
+    form = {"user": alice.pk, "name": "script", "scopes": ["read"], "expires_at_0": "", "expires_at_1": ""}
+    page = curator.post(reverse("admin:kb_accesstoken_add"), form, follow=True).content.decode()
+    secret = re.search(r"<code>(ccd_[\w-]+)</code>", page)
+    assert secret
+    presented = AccessToken.objects.presented(secret[1])
+    assert presented is not None
+    assert (presented.user, presented.created_at.date()) == (alice, datetime.now(UTC).date())
+    again = curator.get(reverse("admin:kb_accesstoken_change", args=[presented.pk])).content.decode()
+    assert secret[1] not in again
+    curator.post(reverse("admin:kb_accesstoken_change", args=[presented.pk]), form | {"name": "renamed"})
+    renamed = AccessToken.objects.presented(secret[1])
+    assert renamed is not None
+    assert renamed.name == "renamed"
+
+
+def test_the_console_is_for_staff(browser):
+    assert browser.get("/console/").status_code == 302
