@@ -23,7 +23,7 @@ from kb.models import Collection, Reembedding, Stage
 log = logging.getLogger(__name__)
 
 INDEX_ROWS = 12_000
-"""Rows from which on a space has an index: so many are compared one by one as quickly (`search.retrieval`)."""
+"""Rows from which on a space has an index: so many are compared one by one as quickly (`search.nearest`)."""
 
 LEADING = 1_024
 """Numbers that an index of the first ones holds: encoders that are trained to be cut (Matryoshka) say in them nearly

@@ -17,6 +17,7 @@ from embeddings.queries import EncoderAway
 from kb.models import Chunk, Collection, Reembedding, User
 from kb.throttling import Throttle
 from search import citations, comparison, highlights, log, retrieval
+from search.hits import BadQuery
 from search.serializers import (
     AnswerSerializer,
     ComparisonSerializer,
@@ -60,7 +61,7 @@ class SearchView(APIView):
         asked.is_valid(raise_exception=True)
         try:
             answer = retrieval.search(request.user, asked.to_query())
-        except retrieval.BadQuery as error:
+        except BadQuery as error:
             raise serializers.ValidationError({error.about: [str(error)]}) from error
         body = answer_json(answer)
         if asked.validated_data["highlights"] == "sentences":

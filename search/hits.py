@@ -15,6 +15,14 @@ Group = Literal["passage", "document"]
 GROUPS: tuple[Group, ...] = ("passage", "document")
 
 
+class BadQuery(ValueError):
+    """The query cannot be searched for; the message says why, `about` which part of it is meant."""
+
+    def __init__(self, message: str, about: str = "query") -> None:
+        super().__init__(message)
+        self.about = about
+
+
 @dataclass(frozen=True)
 class Cursor:
     """Where a page ended: the rank of its last hit, and what that hit was sorted by (`Candidate.key`). The next page

@@ -19,7 +19,7 @@ from kb.views import access
 from search import addresses, citations, facets, golden, highlights, log, quotations, reranking, retrieval, scope
 from search import comparison as comparing
 from search.addresses import Address
-from search.hits import MODES, Answer, Citation
+from search.hits import MODES, Answer, BadQuery, Citation
 from search.models import RecentSearch, SavedSearch
 from search.templatetags.passages import cited
 
@@ -131,7 +131,7 @@ def _answer(person: User, address: Address) -> tuple[Answer | None, str]:
         return None, ""
     try:
         return retrieval.search(person, address.query()), ""
-    except retrieval.BadQuery as refusal:
+    except BadQuery as refusal:
         return None, str(refusal)
 
 

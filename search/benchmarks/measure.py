@@ -22,7 +22,7 @@ from embeddings.encoder import Embeddings
 from kb import language
 from kb.benchmarks import registry
 from kb.models import LanguageMean
-from search import retrieval
+from search import nearest, retrieval
 from search.api import SearchView
 from search.benchmarks.corpus import SHARES, Asked, Corpus
 from search.hits import Mode, Query
@@ -154,12 +154,12 @@ def _bare(corpus: Corpus, embedding: Embeddings) -> float:
     """Milliseconds of the same index scan in one statement: the same query, as it is compared, the same breadth, the
     same number of rows."""
     size = corpus.space.dimensions
-    fetched = retrieval.CENTRED_CANDIDATES
+    fetched = nearest.CENTRED_CANDIDATES
     statement = f"""SELECT chunk_id FROM kb_embedding WHERE space_id = '{corpus.space.pk}'
         ORDER BY embedding::halfvec({size}) <#> %s::halfvec({size}) LIMIT {fetched}"""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            f"SET LOCAL hnsw.ef_search = {retrieval.CENTRED_EF_SEARCH}; SET LOCAL hnsw.iterative_scan = relaxed_order"
+            f"SET LOCAL hnsw.ef_search = {nearest.CENTRED_EF_SEARCH}; SET LOCAL hnsw.iterative_scan = relaxed_order"
         )
         started = time.perf_counter()
         cursor.execute(statement, [HalfVector(embedding).to_text()])
@@ -184,10 +184,10 @@ def recall(corpus: Corpus, asked: Sequence[Asked], share: str | None = None) -> 
 @contextmanager
 def _exactly() -> Iterator[None]:
     """Every row is compared inside."""
-    before = retrieval.ALWAYS_EXACT_ROWS
-    retrieval.ALWAYS_EXACT_ROWS = 1 << 31
+    before = nearest.ALWAYS_EXACT_ROWS
+    nearest.ALWAYS_EXACT_ROWS = 1 << 31
     yield
-    retrieval.ALWAYS_EXACT_ROWS = before
+    nearest.ALWAYS_EXACT_ROWS = before
 
 
 def _answer(waiting: redis.Redis, corpus: Corpus, known: Mapping[str, Any], stop: threading.Event) -> None:

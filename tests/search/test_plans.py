@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from kb.models import Embedding
-from search import lexical, retrieval
+from search import lexical, nearest, retrieval
 from search.benchmarks import measure
 from search.benchmarks.corpus import Corpus
 from search.hits import Query
@@ -49,8 +49,8 @@ def _explained(cursor, sql: str) -> list[str]:
 @pytest.fixture
 def many_rows(monkeypatch):
     """So many that they are searched through the indexes."""
-    monkeypatch.setattr(retrieval, "ALWAYS_EXACT_ROWS", 100)
-    monkeypatch.setattr(retrieval, "EXACT_ROWS", 100)
+    monkeypatch.setattr(nearest, "ALWAYS_EXACT_ROWS", 100)
+    monkeypatch.setattr(nearest, "EXACT_ROWS", 100)
     monkeypatch.setattr(lexical, "FEW_ROWS", 100)
 
 
@@ -111,8 +111,8 @@ def test_the_index_finds_what_an_exact_search_finds(corpus, monkeypatch):
     asked = corpus.queries(20)
     with measure.answering(corpus, asked):
         exact = [_found(corpus, one.text) for one in asked]
-        monkeypatch.setattr(retrieval, "ALWAYS_EXACT_ROWS", 0)
-        monkeypatch.setattr(retrieval, "EXACT_ROWS", 0)
+        monkeypatch.setattr(nearest, "ALWAYS_EXACT_ROWS", 0)
+        monkeypatch.setattr(nearest, "EXACT_ROWS", 0)
         indexed = [_found(corpus, one.text) for one in asked]
     shared = sum(len({*a} & {*b}) for a, b in zip(exact, indexed, strict=True))
     assert shared >= 0.98 * sum(map(len, exact))

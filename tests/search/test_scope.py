@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from kb import ingestion
 from kb.models import Collection, Document, Membership, Role
-from search import lexical, retrieval
+from search import lexical, nearest, retrieval
 from search.hits import Query
 
 pytestmark = pytest.mark.django_db
@@ -59,8 +59,8 @@ def test_filters(shelf, api, monkeypatch, many_rows):
     """One test asks for everything: the shelf is slow to fill."""
     if many_rows:
         monkeypatch.setattr(lexical, "FEW_ROWS", 0)
-        monkeypatch.setattr(retrieval, "ALWAYS_EXACT_ROWS", 0)
-        monkeypatch.setattr(retrieval, "EXACT_ROWS", 0)
+        monkeypatch.setattr(nearest, "ALWAYS_EXACT_ROWS", 0)
+        monkeypatch.setattr(nearest, "EXACT_ROWS", 0)
     for filters, expected in FILTERS:
         for mode in ("hybrid", "semantic"):
             body = {"query": "pump Pumpe", "mode": mode, **asked(shelf, filters)}

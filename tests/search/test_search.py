@@ -13,7 +13,7 @@ from embeddings.models import Space
 from kb import ingestion, lexemes, stems
 from kb.models import Chunk, Collection, Document, Membership
 from search import ranking, retrieval, stopwords
-from search.hits import Query
+from search.hits import BadQuery, Query
 from search.ranking import Candidate
 from tests.conftest import client_of
 
@@ -92,7 +92,7 @@ def test_filters(library, alice, space):
 
 
 def test_an_empty_query_says_so(alice):
-    with pytest.raises(retrieval.BadQuery):
+    with pytest.raises(BadQuery):
         retrieval.search(alice, Query("  "))
 
 

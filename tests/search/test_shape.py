@@ -5,7 +5,7 @@ import pytest
 from kb import ingestion
 from kb.models import Chunk
 from search import retrieval
-from search.hits import Query
+from search.hits import BadQuery, Query
 
 pytestmark = pytest.mark.django_db
 
@@ -108,7 +108,7 @@ class TestMoreLikeThis:
 
     def test_a_passage_one_may_not_see_is_missing(self, harbour, charlie):
         passage = Chunk.objects.get(revision__document__title="first")
-        with pytest.raises(retrieval.BadQuery) as refused:
+        with pytest.raises(BadQuery) as refused:
             retrieval.search(charlie, Query("", like=passage.pk))
         assert refused.value.about == "like"
 

@@ -11,7 +11,7 @@ from django.db import connection, connections
 from embeddings.models import Space, Storage
 from kb import spaces
 from kb.models import Collection, Embedding, User
-from search import retrieval
+from search import nearest
 from search.benchmarks import measure
 from search.benchmarks.corpus import Corpus
 from tests.search.test_plans import plans
@@ -23,8 +23,8 @@ DIMENSIONS = 2 * spaces.LEADING
 
 @pytest.mark.slow
 def test_it_works(monkeypatch):
-    monkeypatch.setattr(retrieval, "ALWAYS_EXACT_ROWS", 0)
-    monkeypatch.setattr(retrieval, "EXACT_ROWS", 0)
+    monkeypatch.setattr(nearest, "ALWAYS_EXACT_ROWS", 0)
+    monkeypatch.setattr(nearest, "EXACT_ROWS", 0)
     with Corpus(3_000, DIMENSIONS) as corpus:
         asked = corpus.queries(20)
         for kind in Storage.values:

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from kb.models import User
 from search import retrieval
-from search.hits import MODES, Query
+from search.hits import MODES, BadQuery, Query
 from search.serializers import answer_json
 
 
@@ -32,7 +32,7 @@ class Command(BaseCommand):
         )
         try:
             answer = retrieval.search(user, query)
-        except retrieval.BadQuery as error:
+        except BadQuery as error:
             raise CommandError(str(error)) from error
         if options["json"]:
             self.stdout.write(json.dumps(answer_json(answer), ensure_ascii=False, indent=2))

@@ -1,0 +1,128 @@
+"""The passages nearest in meaning: by which plan they are found, and how they are scored."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+from embeddings.models import Space, Storage
+from kb import spaces
+from search import scope
+from search.meaning import Encoded, literal
+
+CENTRED_CANDIDATES = 400
+"""So many the index brings where they are compared once more, centred (docs/decisions.md)."""
+
+ALWAYS_EXACT_ROWS = 2_000
+"""Up to so many rows in scope every one is compared: it takes no longer than asking the index."""
+
+EXACT_ROWS = 12_000
+"""Up to so many too, where they are less than half of the space: an exact scan costs 3.0 to 3.4 microseconds a row, and
+a filtered index scan loses recall long before it gains time (docs/decisions.md). Otherwise the index is asked."""
+
+EF_SEARCH = 200
+"""Breadth of the index scan: recall@10 of 0.993 at 100,000 rows of 2,560 numbers (docs/decisions.md)."""
+
+CENTRED_EF_SEARCH = 600
+"""A centred query lies far from all raw embeddings, where the index finds its way less well. At 100,000 rows of 384
+numbers recall@10 is 0.970 with 400, 0.995 with 600 and 1.000 with 800, at 1, 1.3 and 1.5 times the time."""
+
+BINARY_CANDIDATES = 800
+"""So many are taken by their bits, then compared again in half precision."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How the nearest chunks are found: ids, scores, and how many the index brought. Where it brings fewer than
+    `least` it may have left some out, and every row has to be compared."""
+
+    encoded: Encoded
+    statement: scope.Statement
+    least: int
+
+
+def plan(where: scope.Scope, encoded: Encoded, rows: int, wanted: int) -> Plan:
+    """Chosen here, from the number of rows in scope, not by the planner."""
+    if _is_exact(rows, encoded.space):
+        return Plan(encoded, _nearest(where, encoded, wanted), 0)
+    fetched, breadth = (max(wanted, CENTRED_CANDIDATES), CENTRED_EF_SEARCH) if encoded.centres else (wanted, EF_SEARCH)
+    if encoded.space.indexed == Storage.BINARY:
+        fetched = max(fetched, BINARY_CANDIDATES)
+    settings = {
+        "hnsw.ef_search": min(max(breadth, fetched), 1_000),  # pgvector takes no more
+        "hnsw.iterative_scan": "relaxed_order",
+    }
+    return Plan(encoded, _nearest_by_index(where, encoded, fetched, wanted, settings), fetched)
+
+
+def completed(
+    where: scope.Scope, plans: Sequence[Plan], found: Sequence[list[scope.Row]], wanted: int
+) -> list[list[scope.Row]]:
+    """What was found; what the index left short is completed by an exact scan."""
+    brought = [rows[0][2] if rows else 0 for rows in found]
+    short = [place for place, plan in enumerate(plans) if brought[place] < plan.least]
+    exact = scope.together([_nearest(where, plans[place].encoded, wanted) for place in short])
+    whole = dict(zip(short, exact, strict=True))
+    return [whole.get(place, rows) for place, rows in enumerate(found)]
+
+
+def _is_exact(rows: int, space: Space) -> bool:
+    """Whether every row in scope is compared, of so many. The number of all rows, seen or not, decides how long the
+    index would take; it is read from what the database noted of the index."""
+    if not space.indexed or rows <= ALWAYS_EXACT_ROWS:
+        return True
+    if rows > EXACT_ROWS:
+        return False
+    name = spaces.index_name(space, space.indexed)
+    noted = scope.rows("SELECT reltuples FROM pg_class WHERE relname = %s", [name])
+    return not noted or rows < noted[0][0] / 2 or noted[0][0] <= 0
+
+
+def _nearest(where: scope.Scope, encoded: Encoded, limit: int) -> scope.Statement:
+    """Every row in scope compared; the best `limit`."""
+    rows = where.embeddings(encoded.space.pk, encoded.collections)
+    return _scored(where, encoded, rows, [], f"ORDER BY score DESC, chunk_id LIMIT {limit}")
+
+
+def _nearest_by_index(
+    where: scope.Scope, encoded: Encoded, fetched: int, limit: int, settings: Mapping[str, object]
+) -> scope.Statement:
+    """The best `limit`, by all of their numbers, of those that the index brings first by what it holds of the raw
+    embeddings."""
+    nearest = spaces.distance(encoded.space, encoded.space.indexed)
+    rows = f"{where.embeddings_by_index(encoded.space.pk, encoded.collections)} ORDER BY {nearest} LIMIT {fetched}"
+    order = f"ORDER BY score DESC, chunk_id LIMIT {limit}"
+    found = _scored(where, encoded, rows, [literal(encoded.embedding)], order, brought="count(*) OVER ()")
+    return replace(found, settings=settings)
+
+
+def scores_of(where: scope.Scope, encoded: Encoded, chunk_ids: Collection[UUID]) -> scope.Statement:
+    """The scores of given chunks in scope."""
+    rows = f"{where.embeddings(encoded.space.pk, encoded.collections)} AND e.chunk_id = ANY(%s)"
+    return _scored(where, encoded, rows, [scope.array(chunk_ids)], "")
+
+
+def _scored(
+    where: scope.Scope, encoded: Encoded, rows: str, params: Sequence[Any], order: str, *, brought: str = "0"
+) -> scope.Statement:
+    """Ids and scores of these rows: the inner product with the query, both centred if the query is. Stored are raw
+    embeddings; of a centred one d' = (d - m) / |d - m|, and its product with q is (q·d - q·m) / |d - m|."""
+    size = encoded.space.dimensions
+    near = f"(n.embedding <#> %s::halfvec({size}))"  # the negative inner product
+    embeddings = f"(SELECT e.chunk_id, e.language, e.embedding::halfvec({size}) AS embedding {rows}) n"
+    asked = literal(encoded.embedding)
+    centres = encoded.centres
+    if centres is None:
+        statement = f"SELECT chunk_id, -{near} AS score, {brought} FROM {embeddings} {order}"
+        return scope.Statement(statement, [asked, *where.params, *params])
+    values = ", ".join([f"(%s, %s::halfvec({size}), %s::float8, %s::float8)"] * len(centres.names))
+    statement = f"""WITH centres (language, mean, along, squared) AS (VALUES {values})
+        SELECT chunk_id,
+          (-{near} - m.along) / sqrt(greatest(1 + 2 * (n.embedding <#> m.mean) + m.squared, 1e-6)) AS score, {brought}
+        FROM {embeddings} JOIN centres m ON m.language = CASE WHEN n.language = ANY(%s) THEN n.language ELSE '' END
+        {order}"""
+    along = centres.along(encoded.embedding)
+    described = [
+        value for row in zip(centres.names, centres.literals, along, centres.squares, strict=True) for value in row
+    ]
+    return scope.Statement(statement, [*described, asked, *where.params, *params, list(centres.names)])
