@@ -31,6 +31,9 @@ from kb.reading.sections import Checkpoint, Item
 BEHIND = 2**40
 """Turns from here on are those of chunks that are searched already, in another space: they come after all others."""
 
+WRITTEN_AT_ONCE = 32
+"""Embeddings are converted so many at a time, while the server stores the ones before (docs/decisions.md)."""
+
 CHUNK_LIMIT = 50_000
 """Chunks of one revision (HARDENING section 2)."""
 
@@ -258,28 +261,28 @@ def write_embeddings(space_id: uuid.UUID, token: uuid.UUID, work: Sequence[Work]
         chunks = [one.chunk_id for one in work]
         cursor.execute(_FINISH, {"token": token, "chunks": chunks, "space": space_id})
         held = {row[0] for row in cursor.fetchall()}
-        rows = (
-            _embedding_row(space_id, one, numbers.tobytes())
-            for one, numbers in zip(work, embeddings.astype(">f2"), strict=True)
-            if one.chunk_id in held
-        )
         with _driver(cursor).copy(_COPY_EMBEDDINGS) as copy:
-            copy.write(b"".join((_COPY_BEGINS, *rows, _COPY_ENDS)))
+            copy.write(_COPY_BEGINS)
+            for at in range(0, len(work), WRITTEN_AT_ONCE):
+                some = slice(at, at + WRITTEN_AT_ONCE)
+                rows = zip(work[some], embeddings[some].astype(">f2"), strict=True)
+                copy.write(b"".join(_embedding_row(space_id, *row) for row in rows if row[0].chunk_id in held))
+            copy.write(_COPY_ENDS)
         done = Counter(one.revision_id for one in work if one.chunk_id in held)
         cursor.execute(_ADVANCE, {"space": space_id, "revisions": [*done], "chunks": [*done.values()]})
 
 
-def _embedding_row(space_id: uuid.UUID, one: Work, numbers: bytes) -> bytes:
+def _embedding_row(space_id: uuid.UUID, one: Work, numbers: Embeddings) -> bytes:
     """A row as COPY takes it, each value behind its length; a halfvec is its size, two bytes of nothing, and its
     numbers.
 
-    Made by hand, with the numbers of all rows converted at once: through the driver and `HalfVector` the conversion
+    Made by hand, with the numbers of many rows converted at once: through the driver and `HalfVector` the conversion
     alone takes as long as this. https://www.postgresql.org/docs/current/sql-copy.html
     """
     language = one.language.encode()
     ids = (16, one.chunk_id.bytes, 16, space_id.bytes, 16, one.revision_id.bytes, 16, one.collection_id.bytes)
     head = _ROW.pack(_COLUMNS, *ids, len(language))
-    return b"".join((head, language, _HALFVEC.pack(4 + len(numbers), len(numbers) // 2, 0), numbers))
+    return b"".join((head, language, _HALFVEC.pack(4 + numbers.nbytes, numbers.size, 0), numbers.data))
 
 
 def is_complete(revision: Revision, space_id: uuid.UUID) -> bool:
