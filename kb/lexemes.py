@@ -102,9 +102,9 @@ def tsvector(text: str, language: str) -> str:
 def spans(text: str, wanted: set[str], language: str) -> list[tuple[int, int]]:
     """The character ranges of `text`, which is in this language, in which one of the wanted lexemes stands, or a word
     with a wanted stem, joined where they touch."""
-    wanted = wanted | {word for word, stem in stemmed(text, language).items() if stem in wanted}
+    by_stem = language if any(lexeme.startswith(stems.MARK) for lexeme in wanted) else ""
     found: list[tuple[int, int]] = []
-    for start, end in _matches(text, wanted):
+    for start, end in _matches(text, wanted, by_stem):
         if found and start <= found[-1][1]:
             found[-1] = (found[-1][0], max(end, found[-1][1]))
         else:
@@ -149,7 +149,7 @@ def _is_code(run: str) -> bool:
     return len(run) > 1 and not run.isalnum() and _DIGIT.search(run) is not None and len(_PART.findall(run)) > 1
 
 
-def _matches(text: str, wanted: set[str]) -> Iterator[tuple[int, int]]:
+def _matches(text: str, wanted: set[str], language: str) -> Iterator[tuple[int, int]]:
     """Whole tokens, and pairs of characters in unspaced scripts, on the text as it is: folding may change lengths."""
     if not wanted:
         return
@@ -157,11 +157,11 @@ def _matches(text: str, wanted: set[str]) -> Iterator[tuple[int, int]]:
         start, end = token.span()
         if token["unspaced"]:
             yield from _matching_pairs(text, start, end, wanted)
-        elif _folded(token[0])[:LEXEME_LIMIT] in wanted:
+        elif not wanted.isdisjoint(_names(token[0], language)):
             yield start, end
         elif not (token[0].isascii() and token[0].isalnum()):  # such a word has no parts
             parts = _PART.finditer(text, start, end)
-            yield from (part.span() for part in parts if not wanted.isdisjoint(_lexemes_of(part[0])))
+            yield from (part.span() for part in parts if not wanted.isdisjoint(_names_of_part(part[0], language)))
 
 
 def _matching_pairs(text: str, start: int, end: int, wanted: set[str]) -> Iterator[tuple[int, int]]:
@@ -172,6 +172,17 @@ def _matching_pairs(text: str, start: int, end: int, wanted: set[str]) -> Iterat
             yield at, at + 1
 
 
-# The same few thousand words make up most of what is shown: to fold them each time took half of all highlighting.
+# The same few thousand words make up most of what is shown: to fold and stem them each time took half of all
+# highlighting.
 _folded = lru_cache(maxsize=16_384)(normalize)
-_lexemes_of = lru_cache(maxsize=16_384)(lexemes)
+
+
+@lru_cache(maxsize=32_768)
+def _names(token: str, language: str) -> tuple[str, ...]:
+    """What a token of a passage is found by as a whole: its lexeme, and its stem where it is one word."""
+    return _folded(token)[:LEXEME_LIMIT], *(stemmed(token, language).values() if token.isalnum() else ())
+
+
+@lru_cache(maxsize=16_384)
+def _names_of_part(part: str, language: str) -> tuple[str, ...]:
+    return *lexemes(part), *stemmed(part, language).values()

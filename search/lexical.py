@@ -68,6 +68,23 @@ class Asked:
         return " | ".join(_bracketed(self.terms))
 
 
+@dataclass(frozen=True)
+class Found:
+    """The words that were asked for, and the passages that cover most of their weight."""
+
+    asked: Asked
+    best: Mapping[UUID, Words]
+
+
+def find(where: scope.Scope, query: Query, *, rows: int, limit: int, nearness: bool) -> Found:
+    """Weigh the words of a query in a scope of so many rows, and find the passages that have most of them."""
+    asked = ask(where, query, rows)
+    if not asked.terms:
+        return Found(asked, {})
+    [found] = scope.together([best(where, asked, rows=rows, limit=limit, nearness=nearness)])
+    return Found(asked, words(asked, found))
+
+
 def ask(where: scope.Scope, query: Query, rows: int) -> Asked:
     """Weigh the words of a query in a scope of so many rows."""
     wanted = _wanted(query.text)
@@ -90,10 +107,13 @@ def best(where: scope.Scope, asked: Asked, *, rows: int, limit: int, nearness: b
     return _best(asked, matching, [" | ".join(_bracketed(drivers)), *where.params], limit, nearness=nearness)
 
 
-def some(where: scope.Scope, asked: Asked, *, limit: int) -> scope.Statement:
-    """The same of those that cover little, too: where there are not enough others."""
+def some(where: scope.Scope, asked: Asked, *, limit: int, enough: bool) -> scope.Statement:
+    """The same of those that cover little, too: where there are not enough others. With `enough` only by the rarest
+    words, as many as there are passages for; to collect all that any word stands in takes ten times as long, where the
+    words are common, but filters may leave none of the others."""
     matching = f"{where.chunks_by_index()} LIMIT {DRIVERS}"
-    return _best(asked, matching, [asked.anything(), *where.params], limit, nearness=True)
+    terms = _rarest(asked.terms) if enough else asked.terms
+    return _best(asked, matching, [" | ".join(_bracketed(terms)), *where.params], limit, nearness=True)
 
 
 def cover(where: scope.Scope, asked: Asked, chunk_ids: Collection[UUID]) -> scope.Statement:
@@ -189,6 +209,16 @@ def _drivers(terms: Sequence[Term]) -> list[Term]:
         if sum(one.passages for one in chosen) + term.passages > DRIVERS:
             break
         chosen.append(term)
+    return chosen
+
+
+def _rarest(terms: Sequence[Term]) -> list[Term]:
+    """The rarest words, so many that DRIVERS passages have one of them; all, if they are fewer."""
+    chosen: list[Term] = []
+    for term in sorted(terms, key=lambda one: one.passages):
+        chosen.append(term)
+        if term.passages >= DRIVERS:
+            break
     return chosen
 
 

@@ -1,15 +1,16 @@
 """From a query to hits: by meaning, by words, fused; permission inside each statement."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import gettext as _
 
 from kb.models import User
-from search import lexical, meaning, nearest, ranking, scope, shape
+from search import beside, lexical, meaning, nearest, ranking, scope, shape
 from search.clock import Clock
 from search.hits import Answer, BadQuery, Mode, Query
 from search.meaning import Encoded
@@ -45,11 +46,13 @@ def search(
     where = scope.of(user, query)
     if where is None:
         return Answer(query, [], query.mode, "", has_more=False, nothing_good=True)
+    reranking = Reranking(query, seconds=patience)
     with clock.time("retrieve"):
         inside = scope.Inside.of(user, where, space_id)
+        sought = _Sought(query, where, _rows_in_scope(inside, where), max(query.reach, reranking.depth))
+        words = _begin_words(sought, sought.first_wanted)
     encoded, degraded = meaning.encode(user, query, example, inside, clock)
-    reranking = Reranking(query, seconds=patience)
-    page = _page(query, where, inside, encoded, reranking, clock)
+    page = _page(sought, encoded, words, reranking, clock)
     if reranking.seconds:
         clock.move(reranking.seconds, out_of="rank", to="rerank")
     with clock.time("cite"):
@@ -73,6 +76,30 @@ def search(
 
 
 @dataclass(frozen=True)
+class _Sought:
+    """What is looked for, where, in how many rows, about, and how deep: as many of the best have to be found."""
+
+    query: Query
+    where: scope.Scope
+    rows: int
+    reach: int
+
+    @property
+    def first_wanted(self) -> int:
+        """How many candidates each of the two searches brings at first."""
+        return max(CANDIDATES, 2 * self.reach)
+
+    def sure(self, wanted: int) -> int:
+        """How many of the first are certain to be the first: more than are shown or reranked, as some will be folded.
+        All, where that was not enough, or where a document may have many."""
+        everything = wanted > self.first_wanted or self.query.group == "document"
+        return MOST_CANDIDATES if everything else 2 * self.reach + CERTAIN
+
+
+_Words = Callable[[], lexical.Found]
+
+
+@dataclass(frozen=True)
 class _Found:
     """The candidates of both searches. `is_cut` says that there may be more; behind the first `sure` ones others may
     be missing."""
@@ -82,32 +109,26 @@ class _Found:
     sure: int = MOST_CANDIDATES
 
 
-def _page(
-    query: Query,
-    where: scope.Scope,
-    inside: scope.Inside,
-    encoded: Sequence[Encoded],
-    reranking: Reranking,
-    clock: Clock,
-) -> shape.Page:
+def _begin_words(sought: _Sought, wanted: int) -> _Words:
+    """In a search by both, the words are looked for while the query is encoded and its neighbours are."""
+    find = partial(lexical.find, sought.where, sought.query, rows=sought.rows, limit=wanted, nearness=False)
+    is_by_both = sought.query.mode == "hybrid" and sought.query.like is None
+    return beside.begin(find) if is_by_both else find
+
+
+def _page(sought: _Sought, encoded: Sequence[Encoded], words: _Words, reranking: Reranking, clock: Clock) -> shape.Page:
     """One page of hits. Where so many candidates say the same that the page is not full, more are fetched."""
-    with clock.time("retrieve"):
-        rows = _rows_in_scope(inside, where)
-    reach = max(query.reach, reranking.depth)
-    wanted = _first_wanted(reach)
+    wanted = sought.first_wanted
     while True:
         with clock.time("retrieve"):
-            found = _retrieve(query, where, encoded, rows, wanted, reach)
+            found = _retrieve(sought, encoded, words, wanted)
         with clock.time("rank"):
             ranked = ranking.fuse(found.candidates, _scale(encoded, found.candidates))[: found.sure]
-            page = shape.page(where, query, ranked, reranking)
+            page = shape.page(sought.where, sought.query, ranked, reranking)
         if page.has_more or not found.is_cut or page.ends or wanted >= MOST_CANDIDATES:
             return page
         wanted *= 4
-
-
-def _first_wanted(reach: int) -> int:
-    return max(CANDIDATES, 2 * reach)
+        words = _begin_words(sought, wanted)
 
 
 def _scale(encoded: Sequence[Encoded], candidates: Sequence[Candidate]) -> ranking.Scale:
@@ -127,38 +148,33 @@ def _rows_in_scope(inside: scope.Inside, where: scope.Scope) -> int:
     return int(count)
 
 
-def _retrieve(
-    query: Query, where: scope.Scope, encoded: Sequence[Encoded], rows: int, wanted: int, reach: int
-) -> _Found:
-    if query.like is not None or (query.mode == "semantic" and encoded):
-        return _by_meaning(query, where, encoded, rows, wanted)
-    asked = lexical.ask(where, query, rows)
+def _retrieve(sought: _Sought, encoded: Sequence[Encoded], words: _Words, wanted: int) -> _Found:
     if not encoded:
-        return _by_words(where, asked, rows, wanted)
-    if not asked.terms:
-        return _by_meaning(query, where, encoded, rows, wanted)
-    # A document may have many.
-    sure = MOST_CANDIDATES if query.group == "document" else _sure(reach, wanted)
-    return _by_both(where, encoded, asked, rows, wanted, sure)
+        return _by_words(sought, wanted)
+    plans = [nearest.plan(sought.where, one, sought.rows, wanted) for one in encoded]
+    near = nearest.completed(sought.where, plans, scope.together([plan.statement for plan in plans]), wanted)
+    if sought.query.like is not None or sought.query.mode == "semantic":
+        return _by_meaning(sought, near, wanted)
+    found = words()
+    if not found.asked.terms:
+        return _by_meaning(sought, near, wanted)
+    return _by_both(sought, encoded, near, found, wanted)
 
 
-def _by_meaning(query: Query, where: scope.Scope, encoded: Sequence[Encoded], rows: int, wanted: int) -> _Found:
-    plans = [nearest.plan(where, one, rows, wanted) for one in encoded]
-    found = nearest.completed(where, plans, scope.together([plan.statement for plan in plans]), wanted)
-    near = _scores(found)
-    near.pop(query.like, None)  # type: ignore[arg-type]  # a passage resembles itself
-    return _Found([Candidate(chunk_id, score) for chunk_id, score in near.items()], _is_cut(found, wanted))
+def _by_meaning(sought: _Sought, near: Sequence[Sequence[scope.Row]], wanted: int) -> _Found:
+    scores = _scores(near)
+    scores.pop(sought.query.like, None)  # type: ignore[arg-type]  # a passage resembles itself
+    return _Found([Candidate(chunk_id, score) for chunk_id, score in scores.items()], _is_cut(near, wanted))
 
 
-def _by_words(where: scope.Scope, asked: lexical.Asked, rows: int, wanted: int) -> _Found:
+def _by_words(sought: _Sought, wanted: int) -> _Found:
     """Where there are words alone, those that cover little are better than none."""
-    if not asked.terms:
-        return _Found([], is_cut=False)
-    [found] = scope.together([lexical.best(where, asked, rows=rows, limit=wanted, nearness=True)])
-    if len(found) < wanted and rows > lexical.FEW_ROWS:
-        [more] = scope.together([lexical.some(where, asked, limit=wanted)])
-        found += more
-    covered = lexical.words(asked, found)
+    found = lexical.find(sought.where, sought.query, rows=sought.rows, limit=wanted, nearness=True)
+    covered, last = dict(found.best), len(found.best)
+    for enough in (True, False):
+        if found.asked.terms and last < wanted and sought.rows > lexical.FEW_ROWS:
+            [more] = scope.together([lexical.some(sought.where, found.asked, limit=wanted, enough=enough)])
+            covered, last = {**lexical.words(found.asked, more), **covered}, len(more)
     candidates = [
         Candidate(chunk_id, None, words.coverage, words.matched, words.nearness) for chunk_id, words in covered.items()
     ]
@@ -166,24 +182,24 @@ def _by_words(where: scope.Scope, asked: lexical.Asked, rows: int, wanted: int) 
 
 
 def _by_both(
-    where: scope.Scope, encoded: Sequence[Encoded], asked: lexical.Asked, rows: int, wanted: int, sure: int
+    sought: _Sought,
+    encoded: Sequence[Encoded],
+    brought: Sequence[Sequence[scope.Row]],
+    found: lexical.Found,
+    wanted: int,
 ) -> _Found:
     """Found by either search, each passage is scored by meaning and by words in the same way, as far as it may come to
-    stand among the first, which are `sure`."""
-    plans = [nearest.plan(where, one, rows, wanted) for one in encoded]
-    worded = lexical.best(where, asked, rows=rows, limit=wanted, nearness=False)
-    *brought, best = scope.together([*(plan.statement for plan in plans), worded])
-    brought = nearest.completed(where, plans, brought, wanted)
-    near, covered = _scores(brought), lexical.words(asked, best)
+    stand among the first, which are certain."""
+    near, covered, sure = _scores(brought), found.best, sought.sure(wanted)
     either = _either(near, covered)
     chosen = ranking.contenders(
         either,
         sure,
-        farther=max((found[-1][1] for found in brought if len(found) >= wanted), default=0.0),
-        uncovered=lexical.uncovered(asked, covered, rows=rows, limit=wanted),
+        farther=max((rows[-1][1] for rows in brought if len(rows) >= wanted), default=0.0),
+        uncovered=lexical.uncovered(found.asked, covered, rows=sought.rows, limit=wanted),
     )
     is_cut = _is_cut(brought, wanted) or len(covered) >= wanted or len(either) > min(len(chosen), sure)
-    return _Found(_by_each(where, encoded, asked, chosen), is_cut, sure)
+    return _Found(_by_each(sought.where, encoded, found.asked, chosen), is_cut, sure)
 
 
 def _either(near: Mapping[UUID, float], covered: Mapping[UUID, lexical.Words]) -> list[Candidate]:
@@ -210,12 +226,6 @@ def _by_each(
         for one in found
         if one.lexical is None
     ]
-
-
-def _sure(reach: int, wanted: int) -> int:
-    """How many of the first are certain to be the first: more than are shown or reranked, as some will be folded. All,
-    where that was not enough."""
-    return MOST_CANDIDATES if wanted > _first_wanted(reach) else 2 * reach + CERTAIN
 
 
 def _candidate(chunk_id: UUID, score: float | None, words: lexical.Words | None) -> Candidate:

@@ -3,6 +3,7 @@
 alice owns, bob shares, charlie never.
 """
 
+import gc
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -14,6 +15,7 @@ from embeddings import queries, serving, spaces
 from embeddings.models import Space
 from kb import ingestion
 from kb.models import AccessToken, Collection, Document, Membership, Role, User
+from search import beside
 
 Upload = Callable[..., Document]
 
@@ -33,6 +35,14 @@ def _folders(settings) -> None:
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """At the end nobody else is connected to the database, so that it can be dropped."""
+    yield
+    beside._threads.shutdown()
+    gc.collect()  # a connection is closed with its thread
 
 
 @pytest.fixture

@@ -102,7 +102,7 @@ def measure(corpus: Corpus, count: int) -> dict[str, Any]:
         figures: dict[str, Any] = {name: Figures.of(milliseconds) for name, milliseconds in spent.items()}
         for mode in MODES:
             figures[f"{mode}, times the bare index"] = round(figures[mode].p50 / figures["bare index"].p50, 2)
-            with CaptureQueriesContext(connection) as statements:
+            with transaction.atomic(), CaptureQueriesContext(connection) as statements:
                 _posted(corpus, asked[-1], mode)
             figures[f"{mode}, round trips to the database"] = len(statements)
         figures |= {f"hybrid: {step}": Figures.of(milliseconds) for step, milliseconds in steps.items()}

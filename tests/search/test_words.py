@@ -2,6 +2,7 @@
 
 import pytest
 
+from kb.models import CommonLexeme, Document
 from search import lexical, retrieval, syntax
 from search.hits import Query
 
@@ -95,3 +96,13 @@ def test_the_word_itself_comes_before_its_other_forms(upload, work, answering, a
 def test_other_forms_are_highlighted(library, alice):
     [hit] = retrieval.search(alice, Query("when the tide rises in the harbour", mode="lexical")).hits
     assert [hit.text[start:end] for start, end in hit.highlights] == ["harbour", "tides", "rising"]
+
+
+def test_where_filters_leave_none_of_the_rarer_words_the_commonest_finds(library, alice, collection, monkeypatch):
+    """How common a word is, is known of whole collections."""
+    monkeypatch.setattr(lexical, "FEW_ROWS", 0)
+    for lexeme, passages in (("annual", 600), ("part", 700), ("pump", 800)):
+        CommonLexeme.objects.create(collection=collection, lexeme=f"'{lexeme}'", passages=passages)
+    only = {str(one.pk) for one in Document.objects.filter(title="code")}
+    assert found(alice, "annual pump part", documents=tuple(only)) == ["code"]
+    assert set(found(alice, "annual pump part")) == {"leave", "annual", "code", "other-code"}
