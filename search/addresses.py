@@ -18,7 +18,7 @@ from search.hits import MODES, Mode, Query
 PAGE_SIZE = 10
 
 LAST_PAGE = 20
-"""The two searches bring 200 candidates each: the order of what stands beyond would be arbitrary."""
+"""Whoever has not found it among two hundred does better to ask otherwise; programs go on by cursors."""
 
 LONGEST = 4_000
 """Characters of a query, as in the API."""

@@ -17,7 +17,7 @@ from search.meaning import Encoded
 from search.ranking import Candidate
 from search.reranking import Reranking
 
-CANDIDATES = 200
+CANDIDATES = 100
 """So many chunks each of the two searches brings to the fusion; more where deep pages ask for them."""
 
 CERTAIN = 20
