@@ -8,10 +8,13 @@ import uuid
 import redis
 
 LEAVE_MILLISECONDS = 1_500
-"""So long after it took its leave is a process taken for one that serves: within a second another that does has said
-so, and there is no gap between the two."""
+"""So long after it took its leave is a process taken for one that serves: mostly another that does has said so by then,
+and there is no gap between the two."""
 
 _OWN = uuid.uuid4().bytes
+
+_LEAVE = "return redis.call('GET', KEYS[1]) == ARGV[1] and redis.call('PEXPIRE', KEYS[1], ARGV[2])"
+"""In one step: between two of them another process may say that it serves."""
 
 
 def show(connection: redis.Redis, key: str, *, seconds: int) -> None:
@@ -21,5 +24,4 @@ def show(connection: redis.Redis, key: str, *, seconds: int) -> None:
 
 def leave(connection: redis.Redis, key: str) -> None:
     """Say that it will soon do so no longer."""
-    if connection.get(key) == _OWN:
-        connection.pexpire(key, LEAVE_MILLISECONDS)
+    connection.eval(_LEAVE, 1, key, _OWN, LEAVE_MILLISECONDS)

@@ -105,21 +105,23 @@ def _ask(texts: Sequence[str], *, space: Space, role: Role, instruction: str) ->
         "expires": time.time() + SILENCE_SECONDS,
     }
     connection.rpush(_queue_key(space.pk), json.dumps(request))
-    tokens: int = _read(connection, request_id, _NEWS)["tokens"]
+    tokens: int = _read(connection, space.pk, request_id, _NEWS)["tokens"]
     found = np.empty((len(texts), space.dimensions), dtype=np.float32)
     at = 0
     while at < len(texts):
-        rows = _read(connection, request_id, _ROWS).reshape(-1, space.dimensions)
+        rows = _read(connection, space.pk, request_id, _ROWS).reshape(-1, space.dimensions)
         found[at : at + len(rows)] = rows
         at += len(rows)
     return Encoded(found, tokens)
 
 
-def _read(connection: redis.Redis, request_id: str, expected: bytes) -> Any:
-    """What the next message says: rows, or news that are no bad news."""
+def _read(connection: redis.Redis, space_id: uuid.UUID, request_id: str, expected: bytes) -> Any:
+    """What the next message says: rows, or news that are no bad news. Waited for as long as the space is served."""
     until = time.monotonic() + SILENCE_SECONDS
     while time.monotonic() < until:
         message: Any = connection.blpop([_answer_key(request_id)], timeout=min(5, SILENCE_SECONDS))
+        if message is None and not connection.exists(_pulse_key(space_id)):
+            raise EncoderAway("The process that served the encoder is gone.")
         if message is None:
             continue
         kind, content = message[1][:1], message[1][1:]

@@ -76,13 +76,26 @@ class Found:
     best: Mapping[UUID, Words]
 
 
-def find(where: scope.Scope, query: Query, *, rows: int, limit: int, nearness: bool) -> Found:
+def find(where: scope.Scope, query: Query, *, rows: int, limit: int) -> Found:
     """Weigh the words of a query in a scope of so many rows, and find the passages that have most of them."""
     asked = ask(where, query, rows)
     if not asked.terms:
         return Found(asked, {})
-    [found] = scope.together([best(where, asked, rows=rows, limit=limit, nearness=nearness)])
+    [found] = scope.together([best(where, asked, rows=rows, limit=limit)])
     return Found(asked, words(asked, found))
+
+
+def completed(where: scope.Scope, found: Found, *, rows: int, limit: int) -> Mapping[UUID, Words]:
+    """The best and, where they are fewer than `limit`, those that cover little: first by the rarest words, as many as
+    there are passages for, as to collect all that any word stands in takes ten times as long where the words are
+    common; then, as filters may leave none of those, by all."""
+    asked, covered, last = found.asked, dict(found.best), len(found.best)
+    looked_for = len(_drivers(asked.terms))
+    for terms in (_rarest(asked.terms), asked.terms):
+        if rows > FEW_ROWS and last < limit and len(terms) > looked_for:
+            [more] = scope.together([_best_with(where, asked, terms, limit)])
+            covered, last, looked_for = {**words(asked, more), **covered}, len(more), len(terms)
+    return covered
 
 
 def ask(where: scope.Scope, query: Query, rows: int) -> Asked:
@@ -94,32 +107,22 @@ def ask(where: scope.Scope, query: Query, rows: int) -> Asked:
     return Asked(tuple(term for term in terms if term.passages), sum(term.weight for term in terms))
 
 
-def best(where: scope.Scope, asked: Asked, *, rows: int, limit: int, nearness: bool) -> scope.Statement:
-    """The passages that cover most of the query's weight, best first, as `words` reads them; with `nearness` also how
-    near its words stand to each other."""
+def best(where: scope.Scope, asked: Asked, *, rows: int, limit: int) -> scope.Statement:
+    """The passages that cover most of the query's weight, best first, as `words` reads them, and how near its words
+    stand to each other."""
     if rows <= FEW_ROWS:
         matching = f"{where.chunks()} AND c.lexemes @@ %s::tsquery"
-        return _best(asked, matching, [*where.params, asked.anything()], limit, nearness=nearness)
+        return _best(asked, matching, [*where.params, asked.anything()], limit)
     drivers = _drivers(asked.terms)
     if not drivers:
-        return _with_all(where, asked, limit, nearness=nearness)
-    matching = f"{where.chunks_by_index()} LIMIT {DRIVERS}"
-    return _best(asked, matching, [" | ".join(_bracketed(drivers)), *where.params], limit, nearness=nearness)
-
-
-def some(where: scope.Scope, asked: Asked, *, limit: int, enough: bool) -> scope.Statement:
-    """The same of those that cover little, too: where there are not enough others. With `enough` only by the rarest
-    words, as many as there are passages for; to collect all that any word stands in takes ten times as long, where the
-    words are common, but filters may leave none of the others."""
-    matching = f"{where.chunks_by_index()} LIMIT {DRIVERS}"
-    terms = _rarest(asked.terms) if enough else asked.terms
-    return _best(asked, matching, [" | ".join(_bracketed(terms)), *where.params], limit, nearness=True)
+        return _with_all(where, asked, limit)
+    return _best_with(where, asked, drivers, limit)
 
 
 def cover(where: scope.Scope, asked: Asked, chunk_ids: Collection[UUID]) -> scope.Statement:
     """Those of these passages in scope that have a word of the query."""
     flagged, of_flags = _flagged(asked)
-    statement = f"""SELECT id, {flagged}, {_NO_NEARNESS} FROM (
+    statement = f"""SELECT id, {flagged}, 0::float4 FROM (
         SELECT c.id, {_UNPACKED} AS l {where.chunks()} AND c.id = ANY(%s) OFFSET 0) chunks WHERE l @@ %s::tsquery"""
     return scope.Statement(statement, [*of_flags, *where.params, scope.array(chunk_ids), asked.anything()])
 
@@ -226,22 +229,26 @@ def _bracketed(terms: Sequence[Term]) -> list[str]:
     return [f"({term.tsquery})" for term in terms]
 
 
-def _best(asked: Asked, matching: str, params: Sequence[Any], limit: int, *, nearness: bool) -> scope.Statement:
+def _best_with(where: scope.Scope, asked: Asked, terms: Sequence[Term], limit: int) -> scope.Statement:
+    """The best of some that have one of these words."""
+    matching = f"{where.chunks_by_index()} LIMIT {DRIVERS}"
+    return _best(asked, matching, [" | ".join(_bracketed(terms)), *where.params], limit)
+
+
+def _best(asked: Asked, matching: str, params: Sequence[Any], limit: int) -> scope.Statement:
     score = " + ".join(f"{term.weight} * has[{place}]::int" for place, term in enumerate(asked.terms, start=1))
     flagged, of_flags = _flagged(asked)
-    near, of_near = _near("l", asked, nearness=nearness)
-    statement = f"""SELECT id, has, {near} FROM (SELECT id, l, has FROM (SELECT id, l, {flagged} AS has
+    statement = f"""SELECT id, has, {_near("l")} FROM (SELECT id, l, has FROM (SELECT id, l, {flagged} AS has
         FROM (SELECT c.id, {_UNPACKED} AS l {matching} OFFSET 0) chunks OFFSET 0) flagged
         ORDER BY {score} DESC, id LIMIT {limit}) best"""
-    return scope.Statement(statement, [*of_near, *of_flags, *params])
+    return scope.Statement(statement, [asked.anything(), *of_flags, *params])
 
 
-def _with_all(where: scope.Scope, asked: Asked, limit: int, *, nearness: bool) -> scope.Statement:
+def _with_all(where: scope.Scope, asked: Asked, limit: int) -> scope.Statement:
     """Some of the passages that have every word; none is better than another."""
-    near, of_near = _near("c.lexemes", asked, nearness=nearness)
     every = ", ".join(["TRUE"] * len(asked.terms))
-    statement = f"SELECT c.id, ARRAY[{every}], {near} {where.chunks_by_index()} LIMIT {limit}"
-    return scope.Statement(statement, [*of_near, " & ".join(_bracketed(asked.terms)), *where.params])
+    statement = f"SELECT c.id, ARRAY[{every}], {_near('c.lexemes')} {where.chunks_by_index()} LIMIT {limit}"
+    return scope.Statement(statement, [asked.anything(), " & ".join(_bracketed(asked.terms)), *where.params])
 
 
 def _flagged(asked: Asked) -> tuple[str, list[str]]:
@@ -250,11 +257,10 @@ def _flagged(asked: Asked) -> tuple[str, list[str]]:
     return f"ARRAY[{flags}]", [term.tsquery for term in asked.terms]
 
 
-def _near(vector: str, asked: Asked, *, nearness: bool) -> tuple[str, list[str]]:
-    return (f"ts_rank_cd({vector}, %s::tsquery, 1)", [asked.anything()]) if nearness else (_NO_NEARNESS, [])
+def _near(vector: str) -> str:
+    return f"ts_rank_cd({vector}, %s::tsquery, 1)"
 
 
-_NO_NEARNESS = "0::float4"
 _UNPACKED = "c.lexemes || ''::tsvector"
 """Unpacked once, not for each word it is asked for."""
 

@@ -17,8 +17,9 @@ from search.meaning import Encoded
 from search.ranking import Candidate
 from search.reranking import Reranking
 
-CANDIDATES = 100
-"""So many chunks each of the two searches brings to the fusion; more where deep pages ask for them."""
+CANDIDATES = 200
+"""So many chunks each of the two searches brings to the fusion; more where deep pages ask for them. The first ten pages
+are of one ranking."""
 
 CERTAIN = 20
 """So many hits more than twice those of a page are brought into their exact order."""
@@ -111,7 +112,7 @@ class _Found:
 
 def _begin_words(sought: _Sought, wanted: int) -> _Words:
     """In a search by both, the words are looked for while the query is encoded and its neighbours are."""
-    find = partial(lexical.find, sought.where, sought.query, rows=sought.rows, limit=wanted, nearness=False)
+    find = partial(lexical.find, sought.where, sought.query, rows=sought.rows, limit=wanted)
     is_by_both = sought.query.mode == "hybrid" and sought.query.like is None
     return beside.begin(find) if is_by_both else find
 
@@ -150,7 +151,7 @@ def _rows_in_scope(inside: scope.Inside, where: scope.Scope) -> int:
 
 def _retrieve(sought: _Sought, encoded: Sequence[Encoded], words: _Words, wanted: int) -> _Found:
     if not encoded:
-        return _by_words(sought, wanted)
+        return _Found([], is_cut=False) if sought.query.like else _by_words(sought, words(), wanted)
     plans = [nearest.plan(sought.where, one, sought.rows, wanted) for one in encoded]
     near = nearest.completed(sought.where, plans, scope.together([plan.statement for plan in plans]), wanted)
     if sought.query.like is not None or sought.query.mode == "semantic":
@@ -167,14 +168,9 @@ def _by_meaning(sought: _Sought, near: Sequence[Sequence[scope.Row]], wanted: in
     return _Found([Candidate(chunk_id, score) for chunk_id, score in scores.items()], _is_cut(near, wanted))
 
 
-def _by_words(sought: _Sought, wanted: int) -> _Found:
+def _by_words(sought: _Sought, found: lexical.Found, wanted: int) -> _Found:
     """Where there are words alone, those that cover little are better than none."""
-    found = lexical.find(sought.where, sought.query, rows=sought.rows, limit=wanted, nearness=True)
-    covered, last = dict(found.best), len(found.best)
-    for enough in (True, False):
-        if found.asked.terms and last < wanted and sought.rows > lexical.FEW_ROWS:
-            [more] = scope.together([lexical.some(sought.where, found.asked, limit=wanted, enough=enough)])
-            covered, last = {**lexical.words(found.asked, more), **covered}, len(more)
+    covered = lexical.completed(sought.where, found, rows=sought.rows, limit=wanted)
     candidates = [
         Candidate(chunk_id, None, words.coverage, words.matched, words.nearness) for chunk_id, words in covered.items()
     ]

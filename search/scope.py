@@ -1,7 +1,7 @@
 """What a search may look at: the rows this person may see, narrowed by the filters of the query, as one piece of SQL.
 
-Every statement of `retrieval` and `lexical` is built on it, so permission and filters stand in the same statement as
-the search, and there is no second path to a chunk.
+Every statement of `nearest`, `lexical` and `passages` is built on it, so permission and filters stand in the same
+statement as the search, and there is no second path to a chunk.
 """
 
 import json

@@ -4,6 +4,7 @@ alice owns, bob shares, charlie never.
 """
 
 import gc
+import os
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -41,7 +42,7 @@ def _folders(settings) -> None:
 def django_db_setup(django_db_setup: None) -> Iterator[None]:
     """At the end nobody else is connected to the database, so that it can be dropped."""
     yield
-    beside._threads.shutdown()
+    beside.threads(os.getpid()).shutdown()
     gc.collect()  # a connection is closed with its thread
 
 

@@ -31,8 +31,9 @@ NAME = "concordance"
 _SUPERUSER = "postgres"
 _MAJOR = "18"
 _OLDEST_PGVECTOR = (0, 8)
-# Enough for the web server's threads, a reader for every core of a large machine, and the command line.
-_CONNECTIONS = 80
+# Enough for the web server's threads and a reader for every core of a large machine, each of which has a second one
+# once it has searched, and for the command line.
+_CONNECTIONS = 160
 
 
 @dataclass(frozen=True)

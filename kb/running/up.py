@@ -31,7 +31,7 @@ _STOPPING_SECONDS = 8.0
 _SERVERS_STOPPING_SECONDS = {"valkey": 2.0, "postgres": 4.0}
 _LEFTOVER_SECONDS = 5.0
 _ANSWER_SECONDS = 90.0
-# Each has a connection of its own to a Postgres that takes 80.
+# Each has a connection of its own, and another where it asks golden queries, to a Postgres that takes 160.
 _MOST_READ_WORKERS = 48
 _ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared, not bound
 

@@ -158,7 +158,7 @@ def test_nobody_waits_where_nobody_serves():
 def test_a_process_that_ends_says_so():
     with served(HashingEncoder()) as space:
         pass
-    waiting.until(lambda: not requests.served([space.pk]), seconds=30)
+    waiting.until(lambda: not requests.served([space.pk]), seconds=5)
     with pytest.raises(EncoderAway, match="No process"):
         requests.encode(TEXTS, space=space, role="bare")
 
@@ -184,7 +184,7 @@ def test_one_process_answers_for_every_space_that_is_loaded_and_for_no_other():
     with pytest.raises(EncoderAway, match="No process"):
         requests.encode(TEXTS, space=large, role="bare")
     answering.stop()
-    waiting.until(lambda: not requests.served([small.pk, large.pk]), seconds=30)
+    waiting.until(lambda: not requests.served([small.pk, large.pk]), seconds=5)
 
 
 def test_a_server_elsewhere_that_is_slow_holds_up_nobody_here():

@@ -79,7 +79,7 @@ def test_nobody_serves_it():
 def test_it_is_gone_once_it_is_stopped():
     with served(WordReranker()):
         ask()
-    waiting.until(lambda: not queries.connect().exists(reranking._pulse_key()), seconds=30)
+    waiting.until(lambda: not queries.connect().exists(reranking._pulse_key()), seconds=5)
     with pytest.raises(RerankerAway, match="No process serves"):
         ask("another")
 

@@ -1,12 +1,16 @@
 """What is asked of the database beside a search's own questions."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
+from django.db.backends.postgresql.base import DatabaseWrapper
 
 from kb.models import User
-from search import beside
+from search import beside, lexical, retrieval
+from search.hits import Mode, Query
 
 
 @pytest.mark.django_db(transaction=True)
@@ -36,11 +40,36 @@ class TestOnAnotherConnection:
             answer()
 
     def test_a_connection_that_broke_is_not_used_again(self):
-        for _thread in range(beside.THREADS):
-            backend = beside.begin(_backend)()
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_terminate_backend(%s)", [backend])
-        assert beside.begin(_backend)()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_terminate_backend(%s)", [beside.begin(_backend)()])
+        for _thread in range(beside.THREADS):  # one of them has the one that broke
+            assert beside.begin(_backend)()
+
+    def test_where_no_other_is_to_be_had_this_one_serves(self, monkeypatch):
+        def refuse(_self: DatabaseWrapper) -> None:
+            raise OperationalError("too many clients")
+
+        here = _backend()
+        monkeypatch.setattr(DatabaseWrapper, "connect", refuse)
+        with ThreadPoolExecutor(1) as fresh:
+            monkeypatch.setattr(beside, "threads", lambda _process: fresh)
+            assert beside.begin(_backend)() == here
+
+    def test_the_words_of_a_search_are_asked_for_there(self, alice, upload, work, answering, monkeypatch):
+        upload("tides.md", "# Tides\n\nThe moon pulls the sea.\n")
+        work()
+        asked_by, find = [], lexical.find
+
+        def watched(*given: Any, **named: Any) -> lexical.Found:
+            asked_by.append(threading.current_thread())
+            return find(*given, **named)
+
+        monkeypatch.setattr(lexical, "find", watched)
+        modes: list[tuple[Mode, bool]] = [("hybrid", True), ("lexical", False)]
+        for mode, beside_it in modes:
+            asked_by.clear()
+            assert retrieval.search(alice, Query("moon", mode=mode)).hits
+            assert [one is not threading.main_thread() for one in asked_by] == [beside_it]
 
     def test_in_a_transaction_it_sees_what_stands_there(self):
         with transaction.atomic():

@@ -12,14 +12,9 @@ from kb.models import User
 from search.models import RecentSearch, SavedSearch, Unremembered
 from search.models.recent import KEPT
 from search.models.saved import MOST
+from tests.conftest import browser_of
 
 pytestmark = pytest.mark.django_db
-
-
-def browser_of(user: User) -> Client:
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 def save(client: Client, name: str, asked: str = "q=moon&language=de") -> str:

@@ -1,7 +1,9 @@
 """How the database finds what a search asks for: through the indexes, whatever the planner would think."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from uuid import UUID
 
 import pytest
@@ -12,7 +14,7 @@ from kb.models import Embedding
 from search import lexical, nearest, retrieval
 from search.benchmarks import measure
 from search.benchmarks.corpus import Corpus
-from search.hits import Query
+from search.hits import Hit, Query
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -106,6 +108,25 @@ def test_every_page_is_full_however_little_is_in_scope(corpus, many_rows, share)
                 corpus.user, Query(one.text, inside, limit=100, mode="semantic", folding=False)
             ).hits
             assert len(hits) == min(100, there)
+
+
+@pytest.mark.parametrize("mode", measure.MODES)
+def test_ten_pages_are_of_one_ranking(corpus, many_rows, mode):
+    asked = corpus.queries(5)
+    with measure.answering(corpus, asked):
+        for one in asked:
+            whole = retrieval.search(corpus.user, Query(one.text, mode=mode, limit=100)).hits
+            by_page = chain.from_iterable(_pages(corpus, Query(one.text, mode=mode), 10))
+            assert [hit.citation.id for hit in by_page] == [hit.citation.id for hit in whole]
+
+
+def _pages(corpus: Corpus, query: Query, count: int) -> Iterator[list[Hit]]:
+    for _page in range(count):
+        answer = retrieval.search(corpus.user, query)
+        yield answer.hits
+        if answer.next is None:
+            return
+        query = replace(query, after=answer.next)
 
 
 def test_the_index_finds_what_an_exact_search_finds(corpus, monkeypatch):

@@ -1,7 +1,11 @@
 """What a page of hits looks like: folded, grouped, with neighbours, in pages that follow each other."""
 
-import pytest
+from typing import Any
 
+import pytest
+from django.core.files.base import ContentFile
+
+from embeddings import queries
 from kb import ingestion
 from kb.models import Chunk
 from search import retrieval
@@ -21,6 +25,10 @@ def harbour(upload, work, answering):
     upload("other.md", STORM.replace("three", "3"))
     upload("four.md", STORM.replace("three", "4"))
     work()
+
+
+def away(*_given: Any, **_named: Any) -> None:
+    raise queries.EncoderAway
 
 
 def titles(user, text: str, **more) -> list[str]:
@@ -112,11 +120,12 @@ class TestMoreLikeThis:
             retrieval.search(charlie, Query("", like=passage.pk))
         assert refused.value.about == "like"
 
-    def test_a_superseded_one_still_has_others_like_it(self, harbour, alice, work, collection):
-        from django.core.files.base import ContentFile
-
+    def test_a_superseded_one_still_has_others_like_it(self, harbour, alice, work, monkeypatch):
         passage = Chunk.objects.get(revision__document__title="first")
         ingestion.receive_revision(passage.revision.document, ContentFile(b"Other."), "first.md", user=alice)
         work()
         answer = retrieval.search(alice, Query("", like=passage.pk))
         assert answer.hits[0].citation.document_title == "copy"
+        # Without the encoder it has none; what is like its words is not like it.
+        monkeypatch.setattr(queries, "encode_query", away)
+        assert retrieval.search(alice, Query("harbour", like=passage.pk)).hits == []
