@@ -130,7 +130,7 @@ def _in_each_mode(corpus: Corpus, one: Asked) -> tuple[dict[str, float], dict[st
     """Milliseconds of a search in each mode without encoding; and of the steps of one by both. There the words are
     looked for meanwhile: how long encoding takes is known from the search by meaning alone."""
     queries.encode_query(one.text, space=corpus.space)  # remembered by all that follow
-    posted = {mode: _posted(corpus, one, mode) for mode in MODES}
+    posted = {str(mode): _posted(corpus, one, mode) for mode in MODES}
     encoding = posted["semantic"][1]["encode"]
     times = {mode: spent - (0.0 if mode == "lexical" else encoding) for mode, (spent, _steps) in posted.items()}
     return times, posted["hybrid"][1]
