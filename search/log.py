@@ -3,11 +3,14 @@
 import logging
 from functools import partial
 
+import redis
 from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.contrib.postgres.expressions import ArraySubquery
+from django.core.cache import cache
 from django.db import DatabaseError
 from django.http import HttpResponseBase
+from django.utils.crypto import salted_hmac
 
 from kb.models import User
 from search import scope
@@ -15,6 +18,9 @@ from search.hits import Answer
 from search.models import QueryMean, SearchLogEntry, Unremembered
 
 log = logging.getLogger(__name__)
+
+ONCE_IN_SECONDS = 3_600
+"""A question that is asked again sooner is not counted again."""
 
 
 def after(response: HttpResponseBase, user: User | AnonymousUser, answer: Answer) -> None:
@@ -44,17 +50,27 @@ def record(user: User | AnonymousUser, answer: Answer) -> None:
 
 
 def count(user: User | AnonymousUser, answer: Answer) -> None:
-    """Count a query for the means of what this person asks, unless they do not want to be remembered. A program with
-    their token may ask for many others."""
+    """Count a query for the means of what this person asks, once an hour, unless they do not want to be remembered. A
+    program with their token may ask for many others."""
     if not isinstance(user, User) or user.access_token or not answer.seen:
         return
-    if Unremembered.objects.filter(user=user).exists():
+    if Unremembered.objects.filter(user=user).exists() or not _is_new(user, answer.query.text):
         return
     try:
         for seen in answer.seen:
             QueryMean.objects.add_seen(user, seen)
     except DatabaseError as error:
         log.warning("A query could not be counted: %s", error)
+
+
+def _is_new(user: User, question: str) -> bool:
+    """Whether this person has not asked the same lately: a page that is loaded again asks nothing new. Of the words no
+    more is kept than tells them from others."""
+    told = salted_hmac("search.log", question).hexdigest()
+    try:
+        return bool(cache.add(f"asked-{user.pk}-{told}", 1, timeout=ONCE_IN_SECONDS))
+    except redis.RedisError:
+        return True
 
 
 def sweep() -> int:

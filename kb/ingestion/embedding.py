@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 OUTAGE_PAUSE = timedelta(seconds=15)
 """So long at least is the work of an encoder left alone that does not answer."""
 
+CLAIMING_SECONDS = 10
+"""So long is waited for a claim under way before the process ends without it."""
+
 _claiming = threading.Lock()
 """A claim passes over what another is looking at: of two lanes at once one would find nothing where there is enough."""
 
@@ -34,16 +37,18 @@ def embed_next() -> bool:
     nothing was due in the spaces this process serves, nor is in re-embeddings into them."""
     servers = {server.space_id: server for server in serving.servers(spaces.wanted()) if not server.rests}
     token = uuid.uuid4()
-    with _claiming:
-        server, work = _claim(servers, token)
-        if server is None:
-            return reembedding.feed(servers.keys())  # the other lane waits, and claims from what is queued here
-    return _embed_claimed(server, work, token)
+    with lanes.kept(token):
+        with _claiming:
+            server, work = _claim(servers, token)
+            if server is None:
+                return reembedding.feed(servers.keys())  # the other lane waits, and claims from what is queued here
+        return _embed_claimed(server, work, token)
 
 
 def put_down() -> None:
     """Give back what all lanes have in hand, because this process ends. The unit that brought the device down is this
-    thread's: it has been tried. The others have not."""
+    thread's: it has been tried. The others have not. Nothing is claimed any more from here on."""
+    _claiming.acquire(timeout=CLAIMING_SECONDS)
     for thread, token in list(lanes.in_hand.items()):
         if thread == threading.get_ident():
             storing.put_down(token)
@@ -65,8 +70,7 @@ def _claim(
 
 def _embed_claimed(server: serving.Server, work: Sequence[storing.Work], token: uuid.UUID) -> bool:
     try:
-        with lanes.kept(token):
-            _embed(server, work, token)
+        _embed(server, work, token)
     except EncoderUnavailable as error:
         log.warning("A unit of %s chunks is put back: %s", len(work), error)
         pause = max(OUTAGE_PAUSE, timedelta(seconds=error.pause))

@@ -3,16 +3,17 @@
 import threading
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
-from django.db import OperationalError
+from django.db import OperationalError, connections
 from django.db.models.functions import Now
 
 from embeddings import serving
 from embeddings.hashing import HashingEncoder
 from kb import ingestion, storing
-from kb.ingestion import lanes
+from kb.ingestion import embedding, lanes
 from kb.models import Document, Embedding, EmbeddingWork, State
 
 TEXT = "\n\n".join(f"# Heading {n}\n\nWords number {n} are here to be read." for n in range(40))
@@ -117,6 +118,40 @@ def test_the_lease_of_a_unit_in_hand_is_renewed(upload, space, settings):
         while EmbeddingWork.objects.filter(lease_expires_at__lt=Now()).exists():
             pass
     assert not storing.claim_work(space.pk, uuid.uuid4(), 10_000)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_claimed_while_the_process_ends_is_given_back_untried(upload, monkeypatch):
+    read(upload, "one.md")
+    ending = threading.Thread(target=_end)
+    claim, encode = storing.claim_work, serving.Server.encode_passages
+
+    def claim_as_it_ends(*given: Any) -> list[storing.Work]:
+        claimed = claim(*given)
+        if claimed:
+            ending.start()
+            ending.join(0.5)
+        return claimed
+
+    def encode_when_it_has(*given: Any) -> Any:
+        ending.join(30)
+        assert set(EmbeddingWork.objects.values_list("attempts", "lease_token")) == {(0, None)}
+        return encode(*given)
+
+    monkeypatch.setattr(storing, "claim_work", claim_as_it_ends)
+    monkeypatch.setattr(serving.Server, "encode_passages", encode_when_it_has)
+    try:
+        assert ingestion.embed_next()
+    finally:
+        embedding._claiming.release()
+    assert not Embedding.objects.exists()  # it was not this process's any more
+
+
+def _end() -> None:
+    try:
+        ingestion.put_down()
+    finally:
+        connections.close_all()
 
 
 @pytest.mark.django_db

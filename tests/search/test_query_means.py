@@ -43,9 +43,14 @@ def fill(user: User, collection, embedding: np.ndarray, *, count: int, language:
 class TestCounted:
     def test_a_question_in_its_language(self, ask, alice):
         ask()
-        ask()
+        ask("Where do the boats of the harbour lie at night?")
         ask("每位员工每年有多少天带薪年假？")
         assert known(alice) == {"en": 2, "zh": 1}
+
+    def test_once_however_often_the_page_is_loaded(self, ask, alice, bob, shared_with_bob):
+        for user in (alice, bob, alice, bob):
+            ask(user=user)
+        assert known(alice) == known(bob) == {"en": 1}
 
     @pytest.mark.parametrize("more", [{"offset": 10}, {"mode": "lexical"}, {"text": "administration"}])
     def test_not_further_pages_nor_words_alone_nor_where_the_language_is_uncertain(self, ask, alice, more):
