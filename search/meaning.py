@@ -49,7 +49,7 @@ def example_of(user: User | AnonymousUser, query: Query) -> Chunk | None:
 
 
 def encode(
-    user: User | AnonymousUser, query: Query, example: Chunk | None, inside: scope.Inside, clock: "Clock"
+    user: User | AnonymousUser, query: Query, example: Chunk | None, inside: scope.Inside, clock: Clock
 ) -> tuple[list[Encoded], str]:
     """The query as each of the collections in scope wants it, those that want the same together; and why one is
     missing, if one is."""

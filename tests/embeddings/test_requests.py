@@ -171,6 +171,14 @@ def test_a_request_is_given_up_after_a_silence(monkeypatch):
         requests.encode(TEXTS, space=space, role="bare")
 
 
+def test_a_process_that_leaves_is_not_waited_for(monkeypatch):
+    monkeypatch.setattr(requests, "SILENCE_SECONDS", 1)
+    space = Space(pk=uuid.uuid4(), dimensions=64, max_tokens=512)
+    queries.connect().set(requests._pulse_key(space.pk), "1", px=300)
+    with pytest.raises(EncoderAway, match="is gone"):
+        requests.encode(TEXTS, space=space, role="bare")
+
+
 def test_one_process_answers_for_every_space_that_is_loaded_and_for_no_other():
     small, large = (Space(pk=uuid.uuid4(), dimensions=size, max_tokens=512) for size in (64, 96))
     held = {space.pk: serving.Server(HashingEncoder(space.dimensions), space.pk) for space in (small, large)}

@@ -88,6 +88,16 @@ def test_work_that_cannot_be_written_is_given_back(upload, monkeypatch):
 
 
 @pytest.mark.django_db
+def test_embeddings_of_another_number_of_chunks_are_not_written(upload, space):
+    read(upload, "one.md")
+    token = uuid.uuid4()
+    work = storing.claim_work(space.pk, token, 10_000)
+    with pytest.raises(ValueError, match=f"{len(work) + 1} embeddings for {len(work)} chunks"):
+        storing.write_embeddings(space.pk, token, work, np.eye(len(work) + 1, 64, dtype=np.float32))
+    assert EmbeddingWork.objects.filter(lease_token=token).count() == len(work)
+
+
+@pytest.mark.django_db
 @pytest.mark.parametrize("wrong", ["not finite", "another size"])
 def test_what_is_no_embedding_fails_its_revision_alone(upload, monkeypatch, wrong):
     good, bad = read(upload, "good.md", "bad.md")

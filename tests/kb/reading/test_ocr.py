@@ -294,7 +294,8 @@ def test_it_may_read_the_picture_and_no_more(
 
 # --- With Tesseract itself ---
 
-# A program of the system, which no wheel brings: `make test` installs it where it may, and the product does without.
+# A program of the system, which no wheel brings: `make test` installs it where it may, and the product does without, so
+# a machine that lacks it is no failure. What was not run for want of it stands in pytest's summary (`-ra`).
 FOUND = tesseract.installed()
 real = pytest.mark.skipif(
     FOUND is None or not {*LANGUAGES, "osd"} <= FOUND.languages,
