@@ -46,7 +46,7 @@ class Term:
 @dataclass(frozen=True)
 class Words:
     """How much of the query's weight in words a passage covers, 0 to 1; the telling lexemes it matched by; and how near
-    they stand to each other, where that was asked for."""
+    they stand to each other, where words alone decide."""
 
     coverage: float
     matched: tuple[str, ...]
@@ -59,10 +59,12 @@ NOTHING = Words(0.0, ())
 
 @dataclass(frozen=True)
 class Asked:
-    """The words of a query that occur in scope, and the weight of all that were asked for."""
+    """The words of a query that occur in scope, and the weight of all that were asked for. Where they decide `alone`,
+    those that stand nearer together win among equals; to know it takes as long as to find them."""
 
     terms: tuple[Term, ...]
     total: float
+    alone: bool
 
     def anything(self) -> str:
         return " | ".join(_bracketed(self.terms))
@@ -76,12 +78,13 @@ class Found:
     best: Mapping[UUID, Words]
 
 
-def find(where: scope.Scope, query: Query, *, rows: int, limit: int) -> Found:
-    """Weigh the words of a query in a scope of so many rows, and find the passages that have most of them."""
-    asked = ask(where, query, rows)
+def find(where: scope.Scope, query: Query, *, rows: int, limit: int, alone: bool) -> Found:
+    """Weigh the words of a query in a scope of so many rows, and find the passages that have most of them. Asked for
+    how near they stand to each other only where words `alone` decide."""
+    asked = _ask(where, query, rows, alone=alone)
     if not asked.terms:
         return Found(asked, {})
-    [found] = scope.together([best(where, asked, rows=rows, limit=limit)])
+    [found] = scope.together([_best_of(where, asked, rows=rows, limit=limit)])
     return Found(asked, words(asked, found))
 
 
@@ -98,18 +101,16 @@ def completed(where: scope.Scope, found: Found, *, rows: int, limit: int) -> Map
     return covered
 
 
-def ask(where: scope.Scope, query: Query, rows: int) -> Asked:
-    """Weigh the words of a query in a scope of so many rows."""
+def _ask(where: scope.Scope, query: Query, rows: int, *, alone: bool) -> Asked:
     wanted = _wanted(query.text)
     tsqueries = list(dict.fromkeys(tsquery for one in wanted for tsquery in (one.in_any_form, one.itself)))
     counts, rows = _counts(where, tsqueries, rows)
     terms = [term for one in wanted for term in _terms(one, counts, rows)]
-    return Asked(tuple(term for term in terms if term.passages), sum(term.weight for term in terms))
+    return Asked(tuple(term for term in terms if term.passages), sum(term.weight for term in terms), alone)
 
 
-def best(where: scope.Scope, asked: Asked, *, rows: int, limit: int) -> scope.Statement:
-    """The passages that cover most of the query's weight, best first, as `words` reads them, and how near its words
-    stand to each other."""
+def _best_of(where: scope.Scope, asked: Asked, *, rows: int, limit: int) -> scope.Statement:
+    """The passages that cover most of the query's weight, best first, as `words` reads them."""
     if rows <= FEW_ROWS:
         matching = f"{where.chunks()} AND c.lexemes @@ %s::tsquery"
         return _best(asked, matching, [*where.params, asked.anything()], limit)
@@ -236,19 +237,23 @@ def _best_with(where: scope.Scope, asked: Asked, terms: Sequence[Term], limit: i
 
 
 def _best(asked: Asked, matching: str, params: Sequence[Any], limit: int) -> scope.Statement:
-    score = " + ".join(f"{term.weight} * has[{place}]::int" for place, term in enumerate(asked.terms, start=1))
+    score = " + ".join(f"%s * has[{place}]::int" for place in range(1, len(asked.terms) + 1))
     flagged, of_flags = _flagged(asked)
-    statement = f"""SELECT id, has, {_near("l")} FROM (SELECT id, l, has FROM (SELECT id, l, {flagged} AS has
+    near, of_near = _near(asked, "l", _THOSE_IT_HAS, _bracketed(asked.terms))
+    statement = f"""SELECT id, has, {near} FROM (SELECT id, l, has FROM (SELECT id, l, {flagged} AS has
         FROM (SELECT c.id, {_UNPACKED} AS l {matching} OFFSET 0) chunks OFFSET 0) flagged
         ORDER BY {score} DESC, id LIMIT {limit}) best"""
-    return scope.Statement(statement, [asked.anything(), *of_flags, *params])
+    weights = [term.weight for term in asked.terms]
+    return scope.Statement(statement, [*of_near, *of_flags, *params, *weights])
 
 
 def _with_all(where: scope.Scope, asked: Asked, limit: int) -> scope.Statement:
     """Some of the passages that have every word; none is better than another."""
     every = ", ".join(["TRUE"] * len(asked.terms))
-    statement = f"SELECT c.id, ARRAY[{every}], {_near('c.lexemes')} {where.chunks_by_index()} LIMIT {limit}"
-    return scope.Statement(statement, [asked.anything(), " & ".join(_bracketed(asked.terms)), *where.params])
+    words = " & ".join(_bracketed(asked.terms))
+    near, of_near = _near(asked, "c.lexemes", "%s", words)
+    statement = f"SELECT c.id, ARRAY[{every}], {near} {where.chunks_by_index()} LIMIT {limit}"
+    return scope.Statement(statement, [*of_near, words, *where.params])
 
 
 def _flagged(asked: Asked) -> tuple[str, list[str]]:
@@ -257,8 +262,12 @@ def _flagged(asked: Asked) -> tuple[str, list[str]]:
     return f"ARRAY[{flags}]", [term.tsquery for term in asked.terms]
 
 
-def _near(vector: str) -> str:
-    return f"ts_rank_cd({vector}, %s::tsquery, 1)"
+_THOSE_IT_HAS = "(SELECT string_agg(term, ' & ') FROM unnest(%s::text[], has) AS of_term (term, has) WHERE of_term.has)"
+
+
+def _near(asked: Asked, vector: str, words: str, named: object) -> tuple[str, list[object]]:
+    """How near to each other these words of a passage stand, which the parameter names."""
+    return (f"ts_rank_cd({vector}, {words}::tsquery, 1)", [named]) if asked.alone else ("0::float4", [])
 
 
 _UNPACKED = "c.lexemes || ''::tsvector"

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from uuid import UUID
 
@@ -112,9 +112,13 @@ class _Found:
 
 def _begin_words(sought: _Sought, wanted: int) -> _Words:
     """In a search by both, the words are looked for while the query is encoded and its neighbours are."""
-    find = partial(lexical.find, sought.where, sought.query, rows=sought.rows, limit=wanted)
     is_by_both = sought.query.mode == "hybrid" and sought.query.like is None
+    find = partial(_find_words, sought, wanted, alone=not is_by_both)
     return beside.begin(find) if is_by_both else find
+
+
+def _find_words(sought: _Sought, wanted: int, *, alone: bool) -> lexical.Found:
+    return lexical.find(sought.where, sought.query, rows=sought.rows, limit=wanted, alone=alone)
 
 
 def _page(sought: _Sought, encoded: Sequence[Encoded], words: _Words, reranking: Reranking, clock: Clock) -> shape.Page:
@@ -170,6 +174,8 @@ def _by_meaning(sought: _Sought, near: Sequence[Sequence[scope.Row]], wanted: in
 
 def _by_words(sought: _Sought, found: lexical.Found, wanted: int) -> _Found:
     """Where there are words alone, those that cover little are better than none."""
+    if not found.asked.alone:  # meaning was to be asked for too, and then nobody encoded the query
+        found = _find_words(sought, wanted, alone=True)
     covered = lexical.completed(sought.where, found, rows=sought.rows, limit=wanted)
     candidates = [
         Candidate(chunk_id, None, words.coverage, words.matched, words.nearness) for chunk_id, words in covered.items()
@@ -216,7 +222,7 @@ def _by_each(
     scores = _scores(rows[: len(scoring)])
     words = lexical.words(asked, rows[-1] if covering else [])
     whole = [one for one in found if one.semantic is not None and one.lexical is not None]
-    whole += [replace(one, semantic=scores.get(one.chunk_id)) for one in found if one.semantic is None]
+    whole += [one._replace(semantic=scores.get(one.chunk_id)) for one in found if one.semantic is None]
     return whole + [
         _candidate(one.chunk_id, one.semantic, words.get(one.chunk_id, lexical.NOTHING))
         for one in found

@@ -8,6 +8,7 @@ import json
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -17,7 +18,7 @@ from django.db.models import Q, QuerySet
 
 from embeddings import instructions, prompts
 from embeddings.models import Space
-from kb.models import Collection, User
+from kb.models import Collection, Grantee, User
 from kb.models.collection import Balance
 from search import syntax
 from search.hits import Query
@@ -82,11 +83,22 @@ def _of_space(space_id: uuid.UUID, collections: Sequence[uuid.UUID]) -> str:
 
 def collections(user: User | AnonymousUser, query: Query) -> QuerySet[Collection]:
     """The collections in scope: visible to this person, and named in the query if it names any."""
-    visible = Collection.objects.visible_to(user)
-    if not query.collections:
+    return _named(Grantee.of(user), query.collections)
+
+
+def _named(grantee: Grantee | None, names: Sequence[str]) -> QuerySet[Collection]:
+    visible = Collection.objects.granted_to(grantee)
+    if not names:
         return visible
-    ids = [name for name in query.collections if is_uuid(name)]
-    return visible.filter(Q(pk__in=ids) | Q(slug__in=query.collections))
+    ids = [name for name in names if is_uuid(name)]
+    return visible.filter(Q(pk__in=ids) | Q(slug__in=names))
+
+
+@lru_cache(maxsize=1_024)
+def _ids(grantee: Grantee, names: tuple[str, ...]) -> tuple[str, tuple[Any, ...]]:
+    """The statement that gives their ids, with its parameters; what it gives is asked for in every search anew. Kept,
+    as it takes longer to put together than to run, and is made of nothing but this."""
+    return _named(grantee, names).order_by().values("pk").query.sql_with_params()
 
 
 @dataclass(frozen=True)
@@ -170,10 +182,10 @@ WHERE c.id = ANY(ARRAY({{collections}})) ORDER BY c.id
 
 def of(user: User | AnonymousUser, query: Query) -> Scope | None:
     """The scope of a query, or None when it is empty from the outset."""
-    inside = collections(user, query).order_by().values("pk").query
-    if inside.is_empty():
+    grantee = Grantee.of(user)
+    if grantee is None:
         return None
-    compiled, params = inside.sql_with_params()
+    compiled, params = _ids(grantee, query.collections)
     held = f"d.collection_id = ANY(ARRAY({compiled}))"  # asked for once a statement, not for each row that is tested
     documents, passages, words = _of_documents(query), _of_passages(query), _of_words(query)
     return Scope(

@@ -1,6 +1,6 @@
 """The nouns of the knowledge base, one file each."""
 
-from kb.models.access import AccessToken, Membership, Role, User
+from kb.models.access import AccessToken, Grantee, Membership, Role, User
 from kb.models.chunk import Chunk, RevisionText
 from kb.models.collection import Collection, Domain
 from kb.models.document import Document
@@ -19,6 +19,7 @@ __all__ = [
     "Domain",
     "Embedding",
     "EmbeddingWork",
+    "Grantee",
     "LanguageMean",
     "Membership",
     "ReadingPart",

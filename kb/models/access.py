@@ -4,10 +4,11 @@ import hashlib
 import secrets
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
-from django.contrib.auth.models import AbstractUser, Group
+from django.contrib.auth.models import AbstractUser, AnonymousUser, Group
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
@@ -23,6 +24,25 @@ class User(AbstractUser):
     `visible_to(user)` shows, so that no path can forget it."""
 
     access_token: "AccessToken | None" = None
+
+
+@dataclass(frozen=True)
+class Grantee:
+    """Whom grants are looked up for: all of a person, and of the token of this request, that the statement which asks
+    for them is made of. Two with the same are asked for by the same statement. `token_id` is None where no token
+    narrows what they see."""
+
+    user_id: int
+    is_superuser: bool
+    token_id: uuid.UUID | None
+
+    @classmethod
+    def of(cls, user: User | AnonymousUser) -> "Grantee | None":
+        """None for whoever sees nothing: those who have not signed in, and those who may no longer."""
+        if not isinstance(user, User) or not user.is_active:
+            return None
+        token = user.access_token
+        return cls(user.pk, user.is_superuser, token.pk if token and token.limited else None)
 
 
 class Role(models.TextChoices):

@@ -1,6 +1,7 @@
 """Collection: a named set of documents, and what access is granted on."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any, Self
 
 from django.contrib.auth.models import AnonymousUser
@@ -14,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from embeddings import instructions
 from embeddings.models import Space
-from kb.models.access import Membership, Role, User
+from kb.models.access import AccessToken, Grantee, Membership, Role, User
 from kb.reading.options import Options
 
 _SLUG_ATTEMPTS = 10
@@ -57,15 +58,15 @@ class CollectionQuerySet(models.QuerySet["Collection"]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """Collections this person owns or is a member of, in any role. The only door to what is inside them:
         every path to a document or chunk starts here. A superuser sees all."""
-        return self._granted(user, Role.values)
+        return self.granted_to(Grantee.of(user))
 
     def writable_by(self, user: User | AnonymousUser) -> Self:
         """Collections to which this person may add documents."""
-        return self._granted(user, [Role.CONTRIBUTOR, Role.MANAGER])
+        return self.granted_to(Grantee.of(user), [Role.CONTRIBUTOR, Role.MANAGER])
 
     def managed_by(self, user: User | AnonymousUser) -> Self:
         """Collections whose settings and members this person may change."""
-        return self._granted(user, [Role.MANAGER])
+        return self.granted_to(Grantee.of(user), [Role.MANAGER])
 
     def with_counts(self) -> Self:
         """With `document_count`, and `searchable_count`: how many of the documents have a live revision."""
@@ -74,22 +75,24 @@ class CollectionQuerySet(models.QuerySet["Collection"]):
             searchable_count=Count("documents__live_revision"),
         )
 
-    def _granted(self, user: User | AnonymousUser, roles: list[str]) -> Self:
-        if not isinstance(user, User) or not user.is_active:
+    def granted_to(self, grantee: Grantee | None, roles: Sequence[str] = Role.values) -> Self:
+        """Collections in which they have one of these roles, or which are their own."""
+        if grantee is None:
             return self.none()
-        reachable = self._of_token(user)
-        if user.is_superuser:
+        reachable = self._of_token(grantee)
+        if grantee.is_superuser:
             return reachable
+        groups = User.groups.through.objects.filter(user=grantee.user_id).values("group")
         grants = Membership.objects.filter(role__in=roles)
-        held = grants.filter(Q(user=user) | Q(group__in=user.groups.all()))
-        return reachable.filter(Q(owner=user) | Q(pk__in=held.values("collection")))
+        held = grants.filter(Q(user=grantee.user_id) | Q(group__in=groups))
+        return reachable.filter(Q(owner=grantee.user_id) | Q(pk__in=held.values("collection")))
 
-    def _of_token(self, user: User) -> Self:
+    def _of_token(self, grantee: Grantee) -> Self:
         """All collections, or those to which the token of this request is limited."""
-        token = user.access_token
-        if token is None or not token.limited:
+        if grantee.token_id is None:
             return self.all()
-        return self.filter(pk__in=token.collections.values("pk"))
+        limits = AccessToken.collections.through.objects.filter(accesstoken=grantee.token_id)
+        return self.filter(pk__in=limits.values("collection"))
 
 
 class Collection(models.Model):

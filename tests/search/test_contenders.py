@@ -50,7 +50,7 @@ def test_how_much_others_cover_at_most(passages, found, rows, most):
         Term((name,), name, weight, n) for name, weight, n in zip("ab", (3.0, 1.0), passages, strict=True)
     )
     best = {uuid.UUID(int=n): Words(0.75, ("a",)) for n in range(found)}
-    asked = Asked((rare, frequent), 4.0)
+    asked = Asked((rare, frequent), 4.0, alone=False)
     assert lexical.uncovered(asked, best, rows=rows, limit=40) == most
 
 

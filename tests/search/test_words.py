@@ -1,8 +1,11 @@
 """Searching by words: phrases, exclusions, codes, and words inside sentences of scripts without spaces."""
 
+import uuid
+
 import pytest
 
-from kb.models import CommonLexeme, Document
+from embeddings.models import Space
+from kb.models import Collection, CommonLexeme, Document
 from search import lexical, retrieval, syntax
 from search.hits import Query
 
@@ -34,6 +37,17 @@ def library(request, upload, work, answering, monkeypatch):
 
 def found(user, text: str, mode="lexical", **more) -> list[str]:
     return [hit.citation.document_title for hit in retrieval.search(user, Query(text, mode=mode, **more)).hits]
+
+
+@pytest.mark.parametrize("mode", ["lexical", "hybrid"])
+def test_words_that_stand_together_come_first_where_words_alone_decide(library, alice, collection, mode):
+    """Also where meaning was asked for and nobody encodes the query."""
+    gone = Space.objects.create(
+        id=uuid.uuid4(), name="gone", model="gone", fingerprint="gone", dimensions=8, dtype="float32", max_tokens=8
+    )
+    Collection.objects.filter(pk=collection.pk).update(active_space=gone)
+    near, far = (TEXTS[name] for name in ("leave", "annual"))
+    assert [hit.text for hit in retrieval.search(alice, Query("annual leave", mode=mode)).hits] == [near, far]
 
 
 def test_words_are_found(library, alice):
