@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from kb import wording
 from kb.models import Collection, User
 from kb.templatetags.languages import language_name
-from search import scope
+from search import scope, statements
 from search.addresses import FOUND, PERIODS, Address
 from search.hits import Query
 
@@ -117,7 +117,7 @@ def _counted(user: User | AnonymousUser, query: Query, sql: str, *, before: tupl
         return []
     spoken = where.passages.format(table="c")
     held = f" AND EXISTS (SELECT FROM kb_chunk c WHERE c.revision_id = r.id{spoken})" if spoken else ""
-    return scope.rows(sql.format(where=where.documents + held), [*before, *where.params])
+    return statements.rows(sql.format(where=where.documents + held), [*before, *where.params])
 
 
 def _collections(user: User | AnonymousUser, query: Query) -> list[Row]:

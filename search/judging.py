@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from kb.models import Collection
-from search import scope
+from search import statements
 from search.evaluation import Judged
 from search.hits import Hit
 from search.models import GoldenQuery
@@ -29,7 +29,7 @@ def targets(collection: Collection) -> dict[UUID, list[Target]]:
     stands for it.
     """
     found: dict[UUID, dict[object, Target]] = {}
-    for query, judgement, document, grade, start, end, language in scope.rows(_TARGETS, [collection.pk]):
+    for query, judgement, document, grade, start, end, language in statements.rows(_TARGETS, [collection.pk]):
         target = Target(judgement, document, None if start is None else (start, end), grade, language)
         # Two passages of one document that are both gone are one document; the better grade comes first.
         found.setdefault(query, {}).setdefault((document, target.chars), target)

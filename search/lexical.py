@@ -14,8 +14,9 @@ from uuid import UUID
 
 from kb import language, lexemes
 from kb.models.lexeme import COMMON
-from search import scope, stopwords, syntax
+from search import scope, statements, stopwords, syntax
 from search.hits import Query
+from search.statements import Statement
 
 FEW_ROWS = 2_000
 """Up to so many passages in scope each is looked at: 7 microseconds a passage, all words of a query together."""
@@ -84,7 +85,7 @@ def find(where: scope.Scope, query: Query, *, rows: int, limit: int, alone: bool
     asked = _ask(where, query, rows, alone=alone)
     if not asked.terms:
         return Found(asked, {})
-    [found] = scope.together([_best_of(where, asked, rows=rows, limit=limit)])
+    [found] = statements.together([_best_of(where, asked, rows=rows, limit=limit)])
     return Found(asked, words(asked, found))
 
 
@@ -96,7 +97,7 @@ def completed(where: scope.Scope, found: Found, *, rows: int, limit: int) -> Map
     looked_for = len(_drivers(asked.terms))
     for terms in (_rarest(asked.terms), asked.terms):
         if rows > FEW_ROWS and last < limit and len(terms) > looked_for:
-            [more] = scope.together([_best_with(where, asked, terms, limit)])
+            [more] = statements.together([_best_with(where, asked, terms, limit)])
             covered, last, looked_for = {**words(asked, more), **covered}, len(more), len(terms)
     return covered
 
@@ -109,7 +110,7 @@ def _ask(where: scope.Scope, query: Query, rows: int, *, alone: bool) -> Asked:
     return Asked(tuple(term for term in terms if term.passages), sum(term.weight for term in terms), alone)
 
 
-def _best_of(where: scope.Scope, asked: Asked, *, rows: int, limit: int) -> scope.Statement:
+def _best_of(where: scope.Scope, asked: Asked, *, rows: int, limit: int) -> Statement:
     """The passages that cover most of the query's weight, best first, as `words` reads them."""
     if rows <= FEW_ROWS:
         matching = f"{where.chunks()} AND c.lexemes @@ %s::tsquery"
@@ -120,15 +121,15 @@ def _best_of(where: scope.Scope, asked: Asked, *, rows: int, limit: int) -> scop
     return _best_with(where, asked, drivers, limit)
 
 
-def cover(where: scope.Scope, asked: Asked, chunk_ids: Collection[UUID]) -> scope.Statement:
+def cover(where: scope.Scope, asked: Asked, chunk_ids: Collection[UUID]) -> Statement:
     """Those of these passages in scope that have a word of the query."""
     flagged, of_flags = _flagged(asked)
     statement = f"""SELECT id, {flagged}, 0::float4 FROM (
         SELECT c.id, {_UNPACKED} AS l {where.chunks()} AND c.id = ANY(%s) OFFSET 0) chunks WHERE l @@ %s::tsquery"""
-    return scope.Statement(statement, [*of_flags, *where.params, scope.array(chunk_ids), asked.anything()])
+    return Statement(statement, [*of_flags, *where.params, statements.array(chunk_ids), asked.anything()])
 
 
-def words(asked: Asked, found: Sequence[scope.Row]) -> dict[UUID, Words]:
+def words(asked: Asked, found: Sequence[statements.Row]) -> dict[UUID, Words]:
     """How much of the query each passage covers that one of the statements above found."""
     known: dict[tuple[bool, ...], Words] = {}  # most have the same few words
     covered = {}
@@ -192,7 +193,7 @@ def _counts(where: scope.Scope, tsqueries: Sequence[str], rows: int) -> tuple[di
     if rows <= FEW_ROWS:
         each = ", ".join(["count(*) FILTER (WHERE l @@ %s::tsquery)"] * len(tsqueries))
         statement = f"SELECT count(*), {each} FROM (SELECT {_UNPACKED} AS l {where.chunks()} OFFSET 0) chunks"
-        [[[few, *counts]]] = scope.together([scope.Statement(statement, [*tsqueries, *where.params])])
+        [[[few, *counts]]] = statements.together([Statement(statement, [*tsqueries, *where.params])])
         return dict(zip(tsqueries, counts, strict=True)), few
     matching = where.chunks_by_index("asked.tsquery")
     statement = f"""SELECT asked.tsquery, coalesce(
@@ -202,7 +203,7 @@ def _counts(where: scope.Scope, tsqueries: Sequence[str], rows: int) -> tuple[di
             GROUP BY k.lexeme) of_form),
           (SELECT count(*)::int FROM (SELECT {matching} LIMIT {COMMON}) counted))
         FROM unnest(%s::text[]) asked (tsquery)"""
-    [counted] = scope.together([scope.Statement(statement, [*where.collection_params, *where.params, list(tsqueries)])])
+    [counted] = statements.together([Statement(statement, [*where.collection_params, *where.params, list(tsqueries)])])
     return dict(counted), rows
 
 
@@ -230,30 +231,30 @@ def _bracketed(terms: Sequence[Term]) -> list[str]:
     return [f"({term.tsquery})" for term in terms]
 
 
-def _best_with(where: scope.Scope, asked: Asked, terms: Sequence[Term], limit: int) -> scope.Statement:
+def _best_with(where: scope.Scope, asked: Asked, terms: Sequence[Term], limit: int) -> Statement:
     """The best of some that have one of these words."""
     matching = f"{where.chunks_by_index()} LIMIT {DRIVERS}"
     return _best(asked, matching, [" | ".join(_bracketed(terms)), *where.params], limit)
 
 
-def _best(asked: Asked, matching: str, params: Sequence[Any], limit: int) -> scope.Statement:
-    score = " + ".join(f"%s * has[{place}]::int" for place in range(1, len(asked.terms) + 1))
+def _best(asked: Asked, matching: str, params: Sequence[Any], limit: int) -> Statement:
+    score = " + ".join(f"%s::float8 * has[{place}]::int" for place in range(1, len(asked.terms) + 1))
     flagged, of_flags = _flagged(asked)
     near, of_near = _near(asked, "l", _THOSE_IT_HAS, _bracketed(asked.terms))
     statement = f"""SELECT id, has, {near} FROM (SELECT id, l, has FROM (SELECT id, l, {flagged} AS has
         FROM (SELECT c.id, {_UNPACKED} AS l {matching} OFFSET 0) chunks OFFSET 0) flagged
         ORDER BY {score} DESC, id LIMIT {limit}) best"""
     weights = [term.weight for term in asked.terms]
-    return scope.Statement(statement, [*of_near, *of_flags, *params, *weights])
+    return Statement(statement, [*of_near, *of_flags, *params, *weights])
 
 
-def _with_all(where: scope.Scope, asked: Asked, limit: int) -> scope.Statement:
+def _with_all(where: scope.Scope, asked: Asked, limit: int) -> Statement:
     """Some of the passages that have every word; none is better than another."""
     every = ", ".join(["TRUE"] * len(asked.terms))
     words = " & ".join(_bracketed(asked.terms))
     near, of_near = _near(asked, "c.lexemes", "%s", words)
     statement = f"SELECT c.id, ARRAY[{every}], {near} {where.chunks_by_index()} LIMIT {limit}"
-    return scope.Statement(statement, [*of_near, words, *where.params])
+    return Statement(statement, [*of_near, words, *where.params])
 
 
 def _flagged(asked: Asked) -> tuple[str, list[str]]:

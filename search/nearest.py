@@ -7,8 +7,9 @@ from uuid import UUID
 
 from embeddings.models import Space, Storage
 from kb import spaces
-from search import scope
+from search import scope, statements
 from search.meaning import Encoded, literal
+from search.statements import Statement
 
 CENTRED_CANDIDATES = 400
 """So many the index brings where they are compared once more, centred (docs/decisions.md)."""
@@ -37,7 +38,7 @@ class Plan:
     `least` it may have left some out, and every row has to be compared."""
 
     encoded: Encoded
-    statement: scope.Statement
+    statement: Statement
     least: int
 
 
@@ -56,12 +57,12 @@ def plan(where: scope.Scope, encoded: Encoded, rows: int, wanted: int) -> Plan:
 
 
 def completed(
-    where: scope.Scope, plans: Sequence[Plan], found: Sequence[list[scope.Row]], wanted: int
-) -> list[list[scope.Row]]:
+    where: scope.Scope, plans: Sequence[Plan], found: Sequence[list[statements.Row]], wanted: int
+) -> list[list[statements.Row]]:
     """What was found; what the index left short is completed by an exact scan."""
     brought = [rows[0][2] if rows else 0 for rows in found]
     short = [place for place, plan in enumerate(plans) if brought[place] < plan.least]
-    exact = scope.together([_nearest(where, plans[place].encoded, wanted) for place in short])
+    exact = statements.together([_nearest(where, plans[place].encoded, wanted) for place in short])
     whole = dict(zip(short, exact, strict=True))
     return [whole.get(place, rows) for place, rows in enumerate(found)]
 
@@ -74,47 +75,47 @@ def _is_exact(rows: int, space: Space) -> bool:
     if rows > EXACT_ROWS:
         return False
     name = spaces.index_name(space, space.indexed)
-    noted = scope.rows("SELECT reltuples FROM pg_class WHERE relname = %s", [name])
+    noted = statements.rows("SELECT reltuples FROM pg_class WHERE relname = %s", [name])
     return not noted or rows < noted[0][0] / 2 or noted[0][0] <= 0
 
 
-def _nearest(where: scope.Scope, encoded: Encoded, limit: int) -> scope.Statement:
+def _nearest(where: scope.Scope, encoded: Encoded, limit: int) -> Statement:
     """Every row in scope compared; the best `limit`."""
-    rows = where.embeddings(encoded.space.pk, encoded.collections)
-    return _scored(where, encoded, rows, [], f"ORDER BY score DESC, chunk_id LIMIT {limit}")
+    rows = where.embeddings(encoded.space.pk)
+    return replace(_scored(where, encoded, rows, [], f"ORDER BY score DESC, chunk_id LIMIT {limit}"), kept=False)
 
 
 def _nearest_by_index(
     where: scope.Scope, encoded: Encoded, fetched: int, limit: int, settings: Mapping[str, object]
-) -> scope.Statement:
+) -> Statement:
     """The best `limit`, by all of their numbers, of those that the index brings first by what it holds of the raw
     embeddings."""
     nearest = spaces.distance(encoded.space, encoded.space.indexed)
-    rows = f"{where.embeddings_by_index(encoded.space.pk, encoded.collections)} ORDER BY {nearest} LIMIT {fetched}"
+    rows = f"{where.embeddings_by_index(encoded.space.pk)} ORDER BY {nearest} LIMIT {fetched}"
     order = f"ORDER BY score DESC, chunk_id LIMIT {limit}"
     found = _scored(where, encoded, rows, [literal(encoded.embedding)], order, brought="count(*) OVER ()")
     return replace(found, settings=settings)
 
 
-def scores_of(where: scope.Scope, encoded: Encoded, chunk_ids: Collection[UUID]) -> scope.Statement:
+def scores_of(where: scope.Scope, encoded: Encoded, chunk_ids: Collection[UUID]) -> Statement:
     """The scores of given chunks in scope."""
-    rows = f"{where.embeddings(encoded.space.pk, encoded.collections)} AND e.chunk_id = ANY(%s)"
-    return _scored(where, encoded, rows, [scope.array(chunk_ids)], "")
+    rows = f"{where.embeddings(encoded.space.pk)} AND e.chunk_id = ANY(%s)"
+    return _scored(where, encoded, rows, [statements.array(chunk_ids)], "")
 
 
 def _scored(
     where: scope.Scope, encoded: Encoded, rows: str, params: Sequence[Any], order: str, *, brought: str = "0"
-) -> scope.Statement:
+) -> Statement:
     """Ids and scores of these rows: the inner product with the query, both centred if the query is. Stored are raw
     embeddings; of a centred one d' = (d - m) / |d - m|, and its product with q is (q·d - q·m) / |d - m|."""
     size = encoded.space.dimensions
     near = f"(n.embedding <#> %s::halfvec({size}))"  # the negative inner product
     embeddings = f"(SELECT e.chunk_id, e.language, e.embedding::halfvec({size}) AS embedding {rows}) n"
-    asked = literal(encoded.embedding)
+    asked, held = literal(encoded.embedding), statements.array(encoded.collections)
     centres = encoded.centres
     if centres is None:
         statement = f"SELECT chunk_id, -{near} AS score, {brought} FROM {embeddings} {order}"
-        return scope.Statement(statement, [asked, *where.params, *params])
+        return Statement(statement, [asked, held, *where.params, *params])
     values = ", ".join([f"(%s, %s::halfvec({size}), %s::float8, %s::float8)"] * len(centres.names))
     statement = f"""WITH centres (language, mean, along, squared) AS (VALUES {values})
         SELECT chunk_id,
@@ -125,4 +126,4 @@ def _scored(
     described = [
         value for row in zip(centres.names, centres.literals, along, centres.squares, strict=True) for value in row
     ]
-    return scope.Statement(statement, [*described, asked, *where.params, *params, list(centres.names)])
+    return Statement(statement, [*described, asked, held, *where.params, *params, list(centres.names)])

@@ -7,7 +7,8 @@ from uuid import UUID
 
 from embeddings import instructions
 from kb.models import Chunk
-from search import scope
+from search import scope, statements
+from search.statements import Statement
 
 
 class Passage(NamedTuple):
@@ -40,11 +41,11 @@ def of(where: scope.Scope, chunk_ids: Sequence[UUID]) -> dict[UUID, Passage]:
           c.context, r.id, r.number, r.filename, r.media_type, d.id, d.title, k.id, k.slug, k.name,
           k.instruction_domain, k.own_instruction
         {where.among()}"""
-    [found] = scope.together([scope.Statement(statement, [*where.params, scope.array(chunk_ids)])])
+    [found] = statements.together([Statement(statement, [*where.params, statements.array(chunk_ids)])])
     return {row[0]: _passage(row) for row in found}
 
 
-def _passage(row: scope.Row) -> Passage:
+def _passage(row: statements.Row) -> Passage:
     *values, domain, own = row
     values[6] = json.loads(values[6])
     return Passage._make((*values, instructions.instruction_for(domain, own)))

@@ -10,7 +10,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import gettext as _
 
 from kb.models import User
-from search import beside, lexical, meaning, nearest, ranking, scope, shape
+from search import beside, lexical, meaning, nearest, ranking, scope, shape, statements
 from search.clock import Clock
 from search.hits import Answer, BadQuery, Mode, Query
 from search.meaning import Encoded
@@ -149,7 +149,7 @@ def _rows_in_scope(inside: scope.Inside, where: scope.Scope) -> int:
     if known and (known <= lexical.FEW_ROWS or not where.narrowed):
         return known
     statement = f"SELECT count(*) FROM (SELECT 1 {where.chunks()} LIMIT {nearest.EXACT_ROWS + 1}) counted"
-    [(count,)] = scope.rows(statement, where.params)
+    [(count,)] = statements.rows(statement, where.params)
     return int(count)
 
 
@@ -157,7 +157,7 @@ def _retrieve(sought: _Sought, encoded: Sequence[Encoded], words: _Words, wanted
     if not encoded:
         return _Found([], is_cut=False) if sought.query.like else _by_words(sought, words(), wanted)
     plans = [nearest.plan(sought.where, one, sought.rows, wanted) for one in encoded]
-    near = nearest.completed(sought.where, plans, scope.together([plan.statement for plan in plans]), wanted)
+    near = nearest.completed(sought.where, plans, statements.together([plan.statement for plan in plans]), wanted)
     if sought.query.like is not None or sought.query.mode == "semantic":
         return _by_meaning(sought, near, wanted)
     found = words()
@@ -166,7 +166,7 @@ def _retrieve(sought: _Sought, encoded: Sequence[Encoded], words: _Words, wanted
     return _by_both(sought, encoded, near, found, wanted)
 
 
-def _by_meaning(sought: _Sought, near: Sequence[Sequence[scope.Row]], wanted: int) -> _Found:
+def _by_meaning(sought: _Sought, near: Sequence[Sequence[statements.Row]], wanted: int) -> _Found:
     scores = _scores(near)
     scores.pop(sought.query.like, None)  # type: ignore[arg-type]  # a passage resembles itself
     return _Found([Candidate(chunk_id, score) for chunk_id, score in scores.items()], _is_cut(near, wanted))
@@ -186,7 +186,7 @@ def _by_words(sought: _Sought, found: lexical.Found, wanted: int) -> _Found:
 def _by_both(
     sought: _Sought,
     encoded: Sequence[Encoded],
-    brought: Sequence[Sequence[scope.Row]],
+    brought: Sequence[Sequence[statements.Row]],
     found: lexical.Found,
     wanted: int,
 ) -> _Found:
@@ -218,7 +218,7 @@ def _by_each(
     uncovered = [one.chunk_id for one in found if one.lexical is None]
     scoring = [nearest.scores_of(where, one, unscored) for one in encoded] if unscored else []
     covering = [lexical.cover(where, asked, uncovered)] if uncovered else []
-    rows = scope.together([*scoring, *covering])
+    rows = statements.together([*scoring, *covering])
     scores = _scores(rows[: len(scoring)])
     words = lexical.words(asked, rows[-1] if covering else [])
     whole = [one for one in found if one.semantic is not None and one.lexical is not None]
@@ -236,9 +236,9 @@ def _candidate(chunk_id: UUID, score: float | None, words: lexical.Words | None)
     return Candidate(chunk_id, score, words.coverage, words.matched, words.nearness)
 
 
-def _scores(found: Sequence[Sequence[scope.Row]]) -> dict[UUID, float]:
+def _scores(found: Sequence[Sequence[statements.Row]]) -> dict[UUID, float]:
     return {row[0]: row[1] for rows in found for row in rows}
 
 
-def _is_cut(found: Sequence[Sequence[scope.Row]], wanted: int) -> bool:
+def _is_cut(found: Sequence[Sequence[statements.Row]], wanted: int) -> bool:
     return any(len(rows) >= wanted for rows in found)

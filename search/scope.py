@@ -6,8 +6,8 @@ statement as the search, and there is no second path to a chunk.
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -22,8 +22,7 @@ from kb.models import Collection, Grantee, User
 from kb.models.collection import Balance
 from search import syntax
 from search.hits import Query
-
-Row = tuple[Any, ...]
+from search.statements import Row, Statement, together
 
 
 @dataclass(frozen=True)
@@ -40,16 +39,16 @@ class Scope:
     params: tuple[Any, ...]
     narrowed: bool
 
-    def embeddings(self, space_id: uuid.UUID, collections: Sequence[uuid.UUID]) -> str:
-        """FROM and WHERE of the embeddings e of these collections in a space: every row in scope, found through its
-        document."""
+    def embeddings(self, space_id: uuid.UUID) -> str:
+        """FROM and WHERE of the embeddings e in a space, of the collections whose ids are the first parameter: every
+        row in scope, found through its document."""
         return f"""FROM kb_document d JOIN kb_embedding e ON e.revision_id = d.live_revision_id
-            WHERE {_of_space(space_id, collections)} AND {self.documents}{self._of_embeddings()}"""
+            WHERE {_of_space(space_id)} AND {self.documents}{self._of_embeddings()}"""
 
-    def embeddings_by_index(self, space_id: uuid.UUID, collections: Sequence[uuid.UUID]) -> str:
+    def embeddings_by_index(self, space_id: uuid.UUID) -> str:
         """The same rows, tested one by one as an index brings them. OFFSET 0 keeps the planner from turning the tests
         into joins, whose order would be its own."""
-        return f"""FROM kb_embedding e WHERE {_of_space(space_id, collections)} AND EXISTS (SELECT FROM kb_document d
+        return f"""FROM kb_embedding e WHERE {_of_space(space_id)} AND EXISTS (SELECT FROM kb_document d
             WHERE d.live_revision_id = e.revision_id AND {self.documents} OFFSET 0){self._of_embeddings()}"""
 
     def chunks(self) -> str:
@@ -77,8 +76,9 @@ class Scope:
         return self.passages.format(table="e") + (of_chunk if self.words else "")
 
 
-def _of_space(space_id: uuid.UUID, collections: Sequence[uuid.UUID]) -> str:
-    return f"e.space_id = '{space_id}' AND e.collection_id = ANY('{array(collections)}')"
+def _of_space(space_id: uuid.UUID) -> str:
+    """The space stands written out, as in the condition of its index."""
+    return f"e.space_id = '{space_id}' AND e.collection_id = ANY(%s::uuid[])"
 
 
 def collections(user: User | AnonymousUser, query: Query) -> QuerySet[Collection]:
@@ -138,15 +138,17 @@ class Inside:
         asker = None if space_id or (isinstance(user, User) and user.access_token) else user.pk
         spaces: dict[uuid.UUID, Space] = {}
         held: dict[tuple[uuid.UUID, str], list[Row]] = {}
-        for found in rows(_INSIDE.format(collections=where.collections), [asker, space_id, *where.collection_params]):
-            domain, own, *described = found[6:]
+        statement = _INSIDE.format(collections=where.collections)
+        [found] = together([Statement(statement, [asker, space_id, *where.collection_params])])
+        for one in found:
+            domain, own, *described = one[6:]
             space = spaces.get(described[0]) or Space.from_db(connection.alias, _OF_SPACE, described)
             spaces[space.pk] = space
             # One encoding serves them all where the encoder takes no instruction.
             names_task = prompts.names_task(space.query_prompt)
             instruction = instructions.instruction_for(domain, own) if names_task else ""
-            held.setdefault((space.pk, instruction), []).append(found)
-        return cls(tuple(_alike(spaces[pk], instruction, found) for (pk, instruction), found in held.items()))
+            held.setdefault((space.pk, instruction), []).append(one)
+        return cls(tuple(_alike(spaces[pk], instruction, same) for (pk, instruction), same in held.items()))
 
 
 def _alike(space: Space, instruction: str, found: Sequence[Row]) -> Alike:
@@ -235,57 +237,3 @@ def is_uuid(name: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-@dataclass(frozen=True)
-class Statement:
-    """SQL with its parameters, and the settings that it wants."""
-
-    sql: str
-    params: Sequence[Any]
-    settings: Mapping[str, object] = field(default_factory=dict)
-
-
-def array(ids: Iterable[uuid.UUID]) -> str:
-    """Ids as an array is written. The driver takes four times as long for some hundred of them."""
-    return f"{{{','.join(map(str, ids))}}}"
-
-
-def rows(statement: str, params: Sequence[Any]) -> list[Row]:
-    """All rows of a statement."""
-    with connection.cursor() as cursor:
-        cursor.execute(statement, params)
-        return list(cursor.fetchall())
-
-
-def together(statements: Sequence[Statement]) -> list[list[Row]]:
-    """The rows of each of these statements, asked for in one round trip, read through the index that their order or
-    condition names: left to itself the planner chose otherwise for two tables of the same data (docs/decisions.md).
-    Nothing stays set behind them. Several in one message is what Postgres takes where the parameters are bound here, as
-    Django does it."""
-    if not statements:
-        return []
-    asked, params = [_set(_BY_INDEX)], list[Any]()
-    for one in statements:
-        asked += [_set(one.settings), one.sql]
-        params += one.params
-    used = dict.fromkeys([*_BY_INDEX, *(name for one in statements for name in one.settings)], "DEFAULT")
-    with connection.cursor() as cursor:
-        cursor.execute(";".join(filter(None, [*asked, _set(used)])), params)
-        return list(_found(cursor))
-
-
-_BY_INDEX = {"enable_seqscan": "off", "enable_sort": "off"}
-
-
-def _set(settings: Mapping[str, object]) -> str:
-    return ";".join(f"SET LOCAL {name} TO {value}" for name, value in settings.items())
-
-
-def _found(cursor: Any) -> Iterator[list[Row]]:
-    """What gives rows, of all that was executed."""
-    more = True
-    while more:
-        if cursor.description:
-            yield list(cursor.fetchall())
-        more = cursor.nextset()

@@ -41,12 +41,12 @@ def _explained(cursor, sql: str) -> list[str]:
     """The plans of what was sent at once, each with the settings that were sent before it."""
     found = []
     for statement in sql.split(";"):
-        if re.search(r"kb_(chunk|embedding)\b", statement):
+        if statement.startswith("SET LOCAL"):
+            cursor.execute(statement)
+        elif not statement.startswith(("PREPARE", "DEALLOCATE")):
             cursor.execute(f"EXPLAIN {statement}")
             found.append("\n".join(line for (line,) in cursor.fetchall()))
-        elif statement.startswith("SET LOCAL"):
-            cursor.execute(statement)
-    return found
+    return [plan for plan in found if re.search(r"on kb_(chunk|embedding)\b", plan)]
 
 
 @pytest.fixture

@@ -1,0 +1,131 @@
+"""Statements as they are run: several in one round trip, and each that comes with every search planned once.
+
+To parse and plan one takes the database a millisecond, as long as many of them run (docs/decisions.md).
+"""
+
+import logging
+import re
+import threading
+import uuid
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from django.db import ProgrammingError, connection
+from psycopg import Connection
+from psycopg.errors import InvalidSqlStatementName
+
+log = logging.getLogger(__name__)
+
+Row = tuple[Any, ...]
+
+MOST_KEPT = 64
+"""Plans of one connection: those used last. A plan takes 50 to 150 KB."""
+
+
+@dataclass(frozen=True)
+class Statement:
+    """SQL with its parameters, and the settings that it wants. Where the best plan does not depend on the parameters it
+    is `kept`; the type of each parameter must then be plain from where it stands."""
+
+    sql: str
+    params: Sequence[Any]
+    settings: Mapping[str, object] = field(default_factory=dict)
+    kept: bool = True
+
+
+def array(ids: Iterable[uuid.UUID]) -> str:
+    """Ids as an array is written. The driver takes four times as long for some hundred of them."""
+    return f"{{{','.join(map(str, ids))}}}"
+
+
+def rows(statement: str, params: Sequence[Any]) -> list[Row]:
+    """All rows of a statement, read however the planner thinks best."""
+    with connection.cursor() as cursor:
+        cursor.execute(statement, params)
+        return list(cursor.fetchall())
+
+
+def together(statements: Sequence[Statement]) -> list[list[Row]]:
+    """The rows of each of these statements, asked for in one round trip, read through the index that their order or
+    condition names: left to itself the planner chose otherwise for two tables of the same data (docs/decisions.md).
+    Nothing stays set behind them. Several in one message is what Postgres takes where the parameters are bound here, as
+    Django does it."""
+    if not statements:
+        return []
+    connection.ensure_connection()
+    if not _pooled.is_set():
+        try:
+            return _run_with_plans(statements, connection.connection)
+        except ProgrammingError as error:
+            if not isinstance(error.__cause__, InvalidSqlStatementName):
+                raise
+            log.warning("The database forgets plans between statements, as behind a pooler: none is kept from now on.")
+            _pooled.set()
+            if connection.in_atomic_block:
+                raise
+    return _run([part for one in statements for part in (_set(one.settings), one.sql)], statements)
+
+
+_names: "WeakKeyDictionary[Connection[Any], OrderedDict[str, str]]" = WeakKeyDictionary()
+"""The plans that each connection keeps, by their SQL, the one used last at the end."""
+
+_pooled = threading.Event()
+"""Whether a plan was gone that this process had made."""
+
+
+def _run_with_plans(statements: Sequence[Statement], on: "Connection[Any]") -> list[list[Row]]:
+    """What failed may have left a plan behind that nobody knows: the next attempt gives it another name."""
+    names = _names.get(on, OrderedDict()).copy()
+    found = _run(list(_by_plan(statements, names)), statements)
+    _names[on] = names
+    return found
+
+
+def _by_plan(statements: Sequence[Statement], names: OrderedDict[str, str]) -> Iterator[str]:
+    for one in statements:
+        yield _set(one.settings)
+        if not one.kept:
+            yield one.sql
+            continue
+        if one.sql not in names:
+            names[one.sql] = f"search_{uuid.uuid4().hex}"
+            yield f"PREPARE {names[one.sql]} AS {_numbered(one.sql)}"
+        names.move_to_end(one.sql)
+        yield f"EXECUTE {names[one.sql]}({', '.join(['%s'] * len(one.params))})"
+    while len(names) > MOST_KEPT:
+        _sql, name = names.popitem(last=False)
+        yield f"DEALLOCATE {name}"
+
+
+def _numbered(sql: str) -> str:
+    """Parameters as PREPARE names them."""
+    places = count(1)
+    return re.sub("%s", lambda _place: f"${next(places)}", sql)
+
+
+_SETTINGS = {"enable_seqscan": "off", "enable_sort": "off", "plan_cache_mode": "force_generic_plan"}
+
+
+def _run(parts: Sequence[str], statements: Sequence[Statement]) -> list[list[Row]]:
+    used = dict.fromkeys([*_SETTINGS, *(name for one in statements for name in one.settings)], "DEFAULT")
+    asked = ";".join(filter(None, [_set(_SETTINGS), *parts, _set(used)]))
+    with connection.cursor() as cursor:
+        cursor.execute(asked, [value for one in statements for value in one.params])
+        return list(_found(cursor))
+
+
+def _set(settings: Mapping[str, object]) -> str:
+    return ";".join(f"SET LOCAL {name} TO {value}" for name, value in settings.items())
+
+
+def _found(cursor: Any) -> Iterator[list[Row]]:
+    """What gives rows, of all that was executed."""
+    more = True
+    while more:
+        if cursor.description:
+            yield list(cursor.fetchall())
+        more = cursor.nextset()
