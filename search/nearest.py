@@ -9,7 +9,7 @@ from embeddings.models import Space, Storage
 from kb import spaces
 from search import scope, statements
 from search.meaning import Encoded, literal
-from search.statements import Statement
+from search.statements import Row, Statement
 
 CENTRED_CANDIDATES = 400
 """So many the index brings where they are compared once more, centred (docs/decisions.md)."""
@@ -34,18 +34,29 @@ BINARY_CANDIDATES = 800
 
 @dataclass(frozen=True)
 class Plan:
-    """How the nearest chunks are found: ids, scores, and how many the index brought. Where it brings fewer than
-    `least` it may have left some out, and every row has to be compared."""
+    """How the `wanted` nearest chunks are found: their ids as `chunk_id`, scores, and how many the index brought. Where
+    it brings fewer than `least` it may have left some out."""
 
+    where: scope.Scope
     encoded: Encoded
+    wanted: int
     statement: Statement
     least: int
+
+    def is_short(self, found: Sequence[Row]) -> bool:
+        """Whether what it found has to be completed by an `exact` scan."""
+        return (found[0][2] if found else 0) < self.least
+
+    @property
+    def exact(self) -> Statement:
+        """Compares every row."""
+        return _nearest(self.where, self.encoded, self.wanted)
 
 
 def plan(where: scope.Scope, encoded: Encoded, rows: int, wanted: int) -> Plan:
     """Chosen here, from the number of rows in scope, not by the planner."""
     if _is_exact(rows, encoded.space):
-        return Plan(encoded, _nearest(where, encoded, wanted), 0)
+        return Plan(where, encoded, wanted, _nearest(where, encoded, wanted), 0)
     fetched, breadth = (max(wanted, CENTRED_CANDIDATES), CENTRED_EF_SEARCH) if encoded.centres else (wanted, EF_SEARCH)
     if encoded.space.indexed == Storage.BINARY:
         fetched = max(fetched, BINARY_CANDIDATES)
@@ -53,18 +64,7 @@ def plan(where: scope.Scope, encoded: Encoded, rows: int, wanted: int) -> Plan:
         "hnsw.ef_search": min(max(breadth, fetched), 1_000),  # pgvector takes no more
         "hnsw.iterative_scan": "relaxed_order",
     }
-    return Plan(encoded, _nearest_by_index(where, encoded, fetched, wanted, settings), fetched)
-
-
-def completed(
-    where: scope.Scope, plans: Sequence[Plan], found: Sequence[list[statements.Row]], wanted: int
-) -> list[list[statements.Row]]:
-    """What was found; what the index left short is completed by an exact scan."""
-    brought = [rows[0][2] if rows else 0 for rows in found]
-    short = [place for place, plan in enumerate(plans) if brought[place] < plan.least]
-    exact = statements.together([_nearest(where, plans[place].encoded, wanted) for place in short])
-    whole = dict(zip(short, exact, strict=True))
-    return [whole.get(place, rows) for place, rows in enumerate(found)]
+    return Plan(where, encoded, wanted, _nearest_by_index(where, encoded, fetched, wanted, settings), fetched)
 
 
 def _is_exact(rows: int, space: Space) -> bool:
@@ -90,11 +90,12 @@ def _nearest_by_index(
 ) -> Statement:
     """The best `limit`, by all of their numbers, of those that the index brings first by what it holds of the raw
     embeddings."""
-    nearest = spaces.distance(encoded.space, encoded.space.indexed)
-    rows = f"{where.embeddings_by_index(encoded.space.pk)} ORDER BY {nearest} LIMIT {fetched}"
-    order = f"ORDER BY score DESC, chunk_id LIMIT {limit}"
-    found = _scored(where, encoded, rows, [literal(encoded.embedding)], order, brought="count(*) OVER ()")
-    return replace(found, settings=settings)
+    order, params = "near", list[str]()
+    if encoded.space.indexed != Storage.HALFVEC:
+        order, params = spaces.distance(encoded.space, encoded.space.indexed), [literal(encoded.embedding)]
+    rows = f"{where.embeddings_by_index(encoded.space.pk)} ORDER BY {order} LIMIT {fetched}"
+    best = f"ORDER BY score DESC, chunk_id LIMIT {limit}"
+    return replace(_scored(where, encoded, rows, params, best, brought="count(*) OVER ()"), settings=settings)
 
 
 def scores_of(where: scope.Scope, encoded: Encoded, chunk_ids: Collection[UUID]) -> Statement:
@@ -106,24 +107,26 @@ def scores_of(where: scope.Scope, encoded: Encoded, chunk_ids: Collection[UUID])
 def _scored(
     where: scope.Scope, encoded: Encoded, rows: str, params: Sequence[Any], order: str, *, brought: str = "0"
 ) -> Statement:
-    """Ids and scores of these rows: the inner product with the query, both centred if the query is. Stored are raw
-    embeddings; of a centred one d' = (d - m) / |d - m|, and its product with q is (q·d - q·m) / |d - m|."""
-    size = encoded.space.dimensions
-    near = f"(n.embedding <#> %s::halfvec({size}))"  # the negative inner product
-    embeddings = f"(SELECT e.chunk_id, e.language, e.embedding::halfvec({size}) AS embedding {rows}) n"
-    asked, held = literal(encoded.embedding), statements.array(encoded.collections)
+    """Ids and scores of these rows, which may be ordered by how `near` they are: the inner product with the query, both
+    centred if the query is. Stored are raw embeddings; of a centred one d' = (d - m) / |d - m|, and its product with q
+    is (q·d - q·m) / |d - m|."""
+    near = spaces.distance(encoded.space, Storage.HALFVEC)  # the negative inner product
+    narrowed = [literal(encoded.embedding), statements.array(encoded.collections), *where.params, *params]
     centres = encoded.centres
     if centres is None:
-        statement = f"SELECT chunk_id, -{near} AS score, {brought} FROM {embeddings} {order}"
-        return Statement(statement, [asked, held, *where.params, *params])
+        statement = f"SELECT chunk_id, -near AS score, {brought} FROM (SELECT e.chunk_id, {near} AS near {rows}) n"
+        return Statement(f"{statement} {order}", narrowed)
+    # Written once: a second product with the query would take longer than all else but the index.
+    size = encoded.space.dimensions
+    embeddings = f"(SELECT e.chunk_id, e.language, e.embedding::halfvec({size}) AS embedding, {near} AS near {rows}) n"
     values = ", ".join([f"(%s, %s::halfvec({size}), %s::float8, %s::float8)"] * len(centres.names))
     statement = f"""WITH centres (language, mean, along, squared) AS (VALUES {values})
         SELECT chunk_id,
-          (-{near} - m.along) / sqrt(greatest(1 + 2 * (n.embedding <#> m.mean) + m.squared, 1e-6)) AS score, {brought}
+          (-near - m.along) / sqrt(greatest(1 + 2 * (n.embedding <#> m.mean) + m.squared, 1e-6)) AS score, {brought}
         FROM {embeddings} JOIN centres m ON m.language = CASE WHEN n.language = ANY(%s) THEN n.language ELSE '' END
         {order}"""
     along = centres.along(encoded.embedding)
     described = [
         value for row in zip(centres.names, centres.literals, along, centres.squares, strict=True) for value in row
     ]
-    return Statement(statement, [*described, asked, held, *where.params, *params, list(centres.names)])
+    return Statement(statement, [*described, *narrowed, list(centres.names)])

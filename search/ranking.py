@@ -1,7 +1,7 @@
 """The order of candidates: meaning and words brought together, and what their scores are worth."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 from uuid import UUID
@@ -62,7 +62,7 @@ class Candidate(NamedTuple):
         return -self.order, -self.fused, self.chunk_id.int
 
 
-def fuse(candidates: Sequence[Candidate], scale: Scale) -> list[Candidate]:
+def fuse(candidates: Sequence[Candidate], scale: Scale) -> Iterator[Candidate]:
     """Candidates with their fused score, 0 to 1, best first.
 
     The two scores are joined as evidence, not by rank: 1 - (1 - semantic)(1 - w * lexical^3). Across languages hardly
@@ -71,11 +71,8 @@ def fuse(candidates: Sequence[Candidate], scale: Scale) -> list[Candidate]:
     are only words, those that stand closer together win among equals.
     """
     joined = _worded if all(one.semantic is None for one in candidates) else _joined
-    return sorted((_with(one, joined(one), scale) for one in candidates), key=lambda one: one.key)
-
-
-def _with(one: Candidate, fused: float, scale: Scale) -> Candidate:
-    return one._replace(fused=fused, score=scale.chance(fused))
+    ordered = sorted((-joined(one), one.chunk_id.int, one) for one in candidates)
+    return (one._replace(fused=-fused, score=scale.chance(-fused)) for fused, _id, one in ordered)
 
 
 def reranked(one: Candidate, chance: float) -> Candidate:
@@ -86,20 +83,6 @@ def reranked(one: Candidate, chance: float) -> Candidate:
 def below(one: Candidate, least: float) -> Candidate:
     """A candidate below those that were reranked, of which none has less than this chance: it has no more."""
     return one._replace(score=min(one.score, least))
-
-
-def contenders(candidates: Sequence[Candidate], count: int, *, farther: float, uncovered: float) -> Sequence[Candidate]:
-    """Those that may be among the first `count`, where of some only one of the two scores is known: the other is
-    `farther`, or `uncovered`, at most. No other need be scored."""
-    if len(candidates) <= count:
-        return candidates
-    least = sorted((fused(one.semantic or 0.0, one.lexical or 0.0) for one in candidates), reverse=True)[count - 1]
-    return [one for one in candidates if _at_most(one, farther, uncovered) >= least]
-
-
-def _at_most(one: Candidate, farther: float, uncovered: float) -> float:
-    semantic = farther if one.semantic is None else one.semantic
-    return fused(semantic, uncovered if one.lexical is None else one.lexical)
 
 
 def fused(semantic: float, lexical: float) -> float:

@@ -1,9 +1,10 @@
 """From a query to hits: by meaning, by words, fused; permission inside each statement."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
@@ -20,9 +21,6 @@ from search.reranking import Reranking
 CANDIDATES = 200
 """So many chunks each of the two searches brings to the fusion; more where deep pages ask for them. The first ten pages
 are of one ranking."""
-
-CERTAIN = 20
-"""So many hits more than twice those of a page are brought into their exact order."""
 
 MOST_CANDIDATES = 3_200
 """So many at most: where more passages than this say the same, what stands below them is not found."""
@@ -48,12 +46,16 @@ def search(
     if where is None:
         return Answer(query, [], query.mode, "", has_more=False, nothing_good=True)
     reranking = Reranking(query, seconds=patience)
+    begin = beside.begin if _is_by_both(query) else _at_last
+    wanted = begin(partial(lexical.wanted, _words_of(query)))
     with clock.time("retrieve"):
         inside = scope.Inside.of(user, where, space_id)
         sought = _Sought(query, where, _rows_in_scope(inside, where), max(query.reach, reranking.depth))
-        words = _begin_words(sought, sought.first_wanted)
+        words = begin(lambda: lexical.ask(where, wanted(), sought.rows))
     encoded, degraded = meaning.encode(user, query, example, inside, clock)
-    page = _page(sought, encoded, words, reranking, clock)
+    with clock.time("retrieve"):
+        asked = words()
+    page = _page(sought, encoded, asked, reranking, clock)
     if reranking.seconds:
         clock.move(reranking.seconds, out_of="rank", to="rerank")
     with clock.time("cite"):
@@ -76,6 +78,9 @@ def search(
     )
 
 
+Asked = TypeVar("Asked")
+
+
 @dataclass(frozen=True)
 class _Sought:
     """What is looked for, where, in how many rows, about, and how deep: as many of the best have to be found."""
@@ -90,50 +95,43 @@ class _Sought:
         """How many candidates each of the two searches brings at first."""
         return max(CANDIDATES, 2 * self.reach)
 
-    def sure(self, wanted: int) -> int:
-        """How many of the first are certain to be the first: more than are shown or reranked, as some will be folded.
-        All, where that was not enough, or where a document may have many."""
-        everything = wanted > self.first_wanted or self.query.group == "document"
-        return MOST_CANDIDATES if everything else 2 * self.reach + CERTAIN
-
-
-_Words = Callable[[], lexical.Found]
-
 
 @dataclass(frozen=True)
 class _Found:
-    """The candidates of both searches. `is_cut` says that there may be more; behind the first `sure` ones others may
-    be missing."""
+    """The candidates of both searches. `is_cut` says that there may be more."""
 
     candidates: list[Candidate]
     is_cut: bool
-    sure: int = MOST_CANDIDATES
 
 
-def _begin_words(sought: _Sought, wanted: int) -> _Words:
-    """In a search by both, the words are looked for while the query is encoded and its neighbours are."""
-    is_by_both = sought.query.mode == "hybrid" and sought.query.like is None
-    find = partial(_find_words, sought, wanted, alone=not is_by_both)
-    return beside.begin(find) if is_by_both else find
+def _is_by_both(query: Query) -> bool:
+    """Whether what is asked for the sake of words is asked while meaning is seen to."""
+    return query.mode == "hybrid" and query.like is None
 
 
-def _find_words(sought: _Sought, wanted: int, *, alone: bool) -> lexical.Found:
-    return lexical.find(sought.where, sought.query, rows=sought.rows, limit=wanted, alone=alone)
+def _words_of(query: Query) -> str:
+    return "" if query.mode == "semantic" or query.like is not None else query.text
 
 
-def _page(sought: _Sought, encoded: Sequence[Encoded], words: _Words, reranking: Reranking, clock: Clock) -> shape.Page:
+def _at_last(ask: Callable[[], Asked]) -> Callable[[], Asked]:
+    """Asked when it is wanted."""
+    return ask
+
+
+def _page(
+    sought: _Sought, encoded: Sequence[Encoded], asked: lexical.Asked, reranking: Reranking, clock: Clock
+) -> shape.Page:
     """One page of hits. Where so many candidates say the same that the page is not full, more are fetched."""
     wanted = sought.first_wanted
     while True:
         with clock.time("retrieve"):
-            found = _retrieve(sought, encoded, words, wanted)
+            found = _retrieve(sought, encoded, asked, wanted)
         with clock.time("rank"):
-            ranked = ranking.fuse(found.candidates, _scale(encoded, found.candidates))[: found.sure]
+            ranked = ranking.fuse(found.candidates, _scale(encoded, found.candidates))
             page = shape.page(sought.where, sought.query, ranked, reranking)
         if page.has_more or not found.is_cut or page.ends or wanted >= MOST_CANDIDATES:
             return page
         wanted *= 4
-        words = _begin_words(sought, wanted)
 
 
 def _scale(encoded: Sequence[Encoded], candidates: Sequence[Candidate]) -> ranking.Scale:
@@ -153,86 +151,56 @@ def _rows_in_scope(inside: scope.Inside, where: scope.Scope) -> int:
     return int(count)
 
 
-def _retrieve(sought: _Sought, encoded: Sequence[Encoded], words: _Words, wanted: int) -> _Found:
+def _retrieve(sought: _Sought, encoded: Sequence[Encoded], asked: lexical.Asked, wanted: int) -> _Found:
+    """What either search finds, each passage with both scores. One looks for words while the other does for meaning."""
     if not encoded:
-        return _Found([], is_cut=False) if sought.query.like else _by_words(sought, words(), wanted)
-    plans = [nearest.plan(sought.where, one, sought.rows, wanted) for one in encoded]
-    near = nearest.completed(sought.where, plans, statements.together([plan.statement for plan in plans]), wanted)
-    if sought.query.like is not None or sought.query.mode == "semantic":
-        return _by_meaning(sought, near, wanted)
-    found = words()
-    if not found.asked.terms:
-        return _by_meaning(sought, near, wanted)
-    return _by_both(sought, encoded, near, found, wanted)
+        return _by_words(sought.where, asked, wanted)
+    if not asked.terms:
+        return _by_meaning(sought, encoded, wanted)
+    worded = beside.begin(partial(_worded, sought.where, encoded, asked, wanted))
+    near = _near(sought, encoded, asked, wanted)
+    covered, scores = worded()
+    candidates = [_candidate(chunk_id, scores.get(chunk_id), words) for chunk_id, words in covered.items()]
+    for rows in near:
+        words = lexical.words(asked, ((row[0], row[3]) for row in rows))
+        candidates += [_candidate(row[0], row[1], words[row[0]]) for row in rows if row[0] not in covered]
+    return _Found(candidates, _is_cut(near, wanted) or len(covered) >= wanted)
 
 
-def _by_meaning(sought: _Sought, near: Sequence[Sequence[statements.Row]], wanted: int) -> _Found:
+def _by_words(where: scope.Scope, asked: lexical.Asked, wanted: int) -> _Found:
+    covered = lexical.best_alone(where, asked, wanted)
+    return _Found([_candidate(chunk_id, None, words) for chunk_id, words in covered.items()], len(covered) >= wanted)
+
+
+def _by_meaning(sought: _Sought, encoded: Sequence[Encoded], wanted: int) -> _Found:
+    near = _near(sought, encoded, lexical.NO_WORDS, wanted)
     scores = _scores(near)
     scores.pop(sought.query.like, None)  # type: ignore[arg-type]  # a passage resembles itself
     return _Found([Candidate(chunk_id, score) for chunk_id, score in scores.items()], _is_cut(near, wanted))
 
 
-def _by_words(sought: _Sought, found: lexical.Found, wanted: int) -> _Found:
-    """Where there are words alone, those that cover little are better than none."""
-    if not found.asked.alone:  # meaning was to be asked for too, and then nobody encoded the query
-        found = _find_words(sought, wanted, alone=True)
-    covered = lexical.completed(sought.where, found, rows=sought.rows, limit=wanted)
-    candidates = [
-        Candidate(chunk_id, None, words.coverage, words.matched, words.nearness) for chunk_id, words in covered.items()
-    ]
-    return _Found(candidates, len(covered) >= wanted)
+def _near(sought: _Sought, encoded: Sequence[Encoded], asked: lexical.Asked, wanted: int) -> list[list[statements.Row]]:
+    """The nearest in meaning: ids, scores, how many the index brought, and which of the words each has."""
+    plans = [nearest.plan(sought.where, one, sought.rows, wanted) for one in encoded]
+    brought = statements.together([lexical.with_words(asked, plan.statement) for plan in plans])
+    short = [place for place, plan in enumerate(plans) if plan.is_short(brought[place])]
+    exact = [lexical.with_words(asked, plans[place].exact) for place in short]
+    for place, rows in zip(short, statements.together(exact), strict=True):
+        brought[place] = rows
+    return brought
 
 
-def _by_both(
-    sought: _Sought,
-    encoded: Sequence[Encoded],
-    brought: Sequence[Sequence[statements.Row]],
-    found: lexical.Found,
-    wanted: int,
-) -> _Found:
-    """Found by either search, each passage is scored by meaning and by words in the same way, as far as it may come to
-    stand among the first, which are certain."""
-    near, covered, sure = _scores(brought), found.best, sought.sure(wanted)
-    either = _either(near, covered)
-    chosen = ranking.contenders(
-        either,
-        sure,
-        farther=max((rows[-1][1] for rows in brought if len(rows) >= wanted), default=0.0),
-        uncovered=lexical.uncovered(found.asked, covered, rows=sought.rows, limit=wanted),
-    )
-    is_cut = _is_cut(brought, wanted) or len(covered) >= wanted or len(either) > min(len(chosen), sure)
-    return _Found(_by_each(sought.where, encoded, found.asked, chosen), is_cut, sure)
+def _worded(
+    where: scope.Scope, encoded: Sequence[Encoded], asked: lexical.Asked, wanted: int
+) -> tuple[dict[UUID, lexical.Words], dict[UUID, float]]:
+    """Those that cover most of the words, and how near they are in meaning."""
+    covered = lexical.best(where, asked, wanted)
+    if not covered:
+        return {}, {}
+    return covered, _scores(statements.together([nearest.scores_of(where, one, covered) for one in encoded]))
 
 
-def _either(near: Mapping[UUID, float], covered: Mapping[UUID, lexical.Words]) -> list[Candidate]:
-    """What either search found, each with the scores that are known so far."""
-    found = [_candidate(chunk_id, score, covered.get(chunk_id)) for chunk_id, score in near.items()]
-    return found + [_candidate(chunk_id, None, words) for chunk_id, words in covered.items() if chunk_id not in near]
-
-
-def _by_each(
-    where: scope.Scope, encoded: Sequence[Encoded], asked: lexical.Asked, found: Sequence[Candidate]
-) -> list[Candidate]:
-    """The same with both scores: by meaning also what was found by words alone, by words what was found by meaning."""
-    unscored = [one.chunk_id for one in found if one.semantic is None]
-    uncovered = [one.chunk_id for one in found if one.lexical is None]
-    scoring = [nearest.scores_of(where, one, unscored) for one in encoded] if unscored else []
-    covering = [lexical.cover(where, asked, uncovered)] if uncovered else []
-    rows = statements.together([*scoring, *covering])
-    scores = _scores(rows[: len(scoring)])
-    words = lexical.words(asked, rows[-1] if covering else [])
-    whole = [one for one in found if one.semantic is not None and one.lexical is not None]
-    whole += [one._replace(semantic=scores.get(one.chunk_id)) for one in found if one.semantic is None]
-    return whole + [
-        _candidate(one.chunk_id, one.semantic, words.get(one.chunk_id, lexical.NOTHING))
-        for one in found
-        if one.lexical is None
-    ]
-
-
-def _candidate(chunk_id: UUID, score: float | None, words: lexical.Words | None) -> Candidate:
-    if words is None:
-        return Candidate(chunk_id, score)
+def _candidate(chunk_id: UUID, score: float | None, words: lexical.Words) -> Candidate:
     return Candidate(chunk_id, score, words.coverage, words.matched, words.nearness)
 
 

@@ -68,7 +68,7 @@ class Page:
     next: Cursor | None
 
 
-def page(where: Scope, query: Query, ranked: Sequence[Candidate], reranking: Reranking) -> Page:
+def page(where: Scope, query: Query, ranked: Iterator[Candidate], reranking: Reranking) -> Page:
     """The hits of the page asked for, of candidates in their order."""
     fetched = max(query.reach, reranking.depth) + _SPARE
     folded = _folded(_standing(where, ranked, fetched), folding=query.folding)
@@ -164,15 +164,13 @@ class _Heads:
         return [one for one in self._heads if one.candidate.key > after.key]
 
 
-def _standing(where: Scope, ranked: Sequence[Candidate], size: int) -> Iterator[Shaped]:
+def _standing(where: Scope, ranked: Iterator[Candidate], size: int) -> Iterator[Shaped]:
     """The candidates with their passages, fetched as they are needed, twice as many each time; one that was deleted or
     hidden meanwhile is left out."""
-    first = 0
-    while first < len(ranked):
-        some = ranked[first : first + size]
+    while some := list(islice(ranked, size)):
         found = passages.of(where, [one.chunk_id for one in some])
         yield from (Shaped(one, found[one.chunk_id]) for one in some if one.chunk_id in found)
-        first, size = first + size, 2 * size
+        size *= 2
 
 
 def _folded(standing: Iterator[Shaped], *, folding: bool) -> Iterator[Shaped]:

@@ -111,7 +111,9 @@ _SETTINGS = {"enable_seqscan": "off", "enable_sort": "off", "plan_cache_mode": "
 
 
 def _run(parts: Sequence[str], statements: Sequence[Statement]) -> list[list[Row]]:
-    used = dict.fromkeys([*_SETTINGS, *(name for one in statements for name in one.settings)], "DEFAULT")
+    used: dict[str, object] = {}
+    if connection.in_atomic_block:  # otherwise they end with the message
+        used = dict.fromkeys([*_SETTINGS, *(name for one in statements for name in one.settings)], "DEFAULT")
     asked = ";".join(filter(None, [_set(_SETTINGS), *parts, _set(used)]))
     with connection.cursor() as cursor:
         cursor.execute(asked, [value for one in statements for value in one.params])

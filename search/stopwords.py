@@ -39,12 +39,24 @@ def without(query: str) -> list[str]:
     return [lexeme for lexeme in wanted if lexeme not in stopped] or wanted
 
 
-def _stopped(words: list[str], configuration: str) -> list[str]:
+def _stopped(words: list[str], configuration: str) -> set[str]:
     """The words Postgres leaves out. They are asked for as written: its lists have accents, our lexemes have none."""
-    bare = sorted({word.strip("¿?¡!.,;:()\"'«»„“”…") for word in words} - {""})
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT word FROM unnest(%s::text[]) word WHERE to_tsvector(%s::regconfig, word) = ''",
-            [bare, configuration],
-        )
-        return [word for (word,) in cursor.fetchall()]
+    bare = {word.strip("¿?¡!.,;:()\"'«»„“”…") for word in words} - {""}
+    known = _known.setdefault(configuration, {})
+    if unknown := sorted(bare - known.keys()):
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT word, to_tsvector(%s::regconfig, word) = '' FROM unnest(%s::text[]) word",
+                [configuration, unknown],
+            )
+            known |= dict(cursor.fetchall())
+    found = {word for word in bare if known[word]}
+    if len(known) > _MOST_KNOWN:
+        _known.pop(configuration, None)
+    return found
+
+
+_known: dict[str, dict[str, bool]] = {}
+"""By configuration, whether a word is one: each is asked for once."""
+
+_MOST_KNOWN = 20_000

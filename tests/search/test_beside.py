@@ -58,18 +58,24 @@ class TestOnAnotherConnection:
     def test_the_words_of_a_search_are_asked_for_there(self, alice, upload, work, answering, monkeypatch):
         upload("tides.md", "# Tides\n\nThe moon pulls the sea.\n")
         work()
-        asked_by, find = [], lexical.find
+        asked_by = []
 
-        def watched(*given: Any, **named: Any) -> lexical.Found:
-            asked_by.append(threading.current_thread())
-            return find(*given, **named)
+        def watch(name: str) -> None:
+            asks = getattr(lexical, name)
 
-        monkeypatch.setattr(lexical, "find", watched)
+            def watched(*given: Any, **named: Any) -> Any:
+                asked_by.append(threading.current_thread())
+                return asks(*given, **named)
+
+            monkeypatch.setattr(lexical, name, watched)
+
+        for name in ("ask", "best", "best_alone"):
+            watch(name)
         modes: list[tuple[Mode, bool]] = [("hybrid", True), ("lexical", False)]
         for mode, beside_it in modes:
             asked_by.clear()
             assert retrieval.search(alice, Query("moon", mode=mode)).hits
-            assert [one is not threading.main_thread() for one in asked_by] == [beside_it]
+            assert [one is not threading.main_thread() for one in asked_by] == [beside_it] * 2
 
     def test_in_a_transaction_it_sees_what_stands_there(self):
         with transaction.atomic():

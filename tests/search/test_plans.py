@@ -76,20 +76,6 @@ def test_the_database_is_asked_a_few_times(corpus, many_rows, mode, trips):
     assert len(captured) <= trips
 
 
-def test_what_is_not_scored_would_not_have_come_up(corpus, many_rows, monkeypatch):
-    asked = corpus.queries(20)
-    with measure.answering(corpus, asked):
-        monkeypatch.setattr(retrieval, "CERTAIN", 0)
-        some = [_scored(corpus, one.text) for one in asked]
-        monkeypatch.setattr(retrieval, "CERTAIN", retrieval.MOST_CANDIDATES)
-        every = [_scored(corpus, one.text) for one in asked]
-    assert some == every
-
-
-def _scored(corpus: Corpus, text: str) -> list[tuple[UUID, float]]:
-    return [(hit.citation.id, hit.scores.fused) for hit in retrieval.search(corpus.user, Query(text)).hits]
-
-
 def test_few_rows_are_all_compared(corpus):
     found = plans(corpus, collections=(corpus.collections["1 %"].slug,))
     assert not any("embedding_hnsw" in plan for plan in found)

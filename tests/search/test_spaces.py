@@ -71,6 +71,18 @@ def test_each_collection_is_compared_in_its_own_space(collection, alice, other, 
         assert scores[one.name] == pytest.approx(float(expected), abs=2e-3)
 
 
+def test_what_was_asked_before_is_compared_though_nobody_encodes(collection, alice, other, work, both_answer):
+    Collection.objects.filter(pk=collection.pk).update(active_space=other)
+    add(collection, "The ferry sails to the island.")
+    work()
+    before = retrieval.search(alice, Query("ferry island"))
+    let_go(other)
+    again = retrieval.search(alice, Query("ferry island"))
+    assert ([hit.scores for hit in again.hits], again.degraded) == ([hit.scores for hit in before.hits], "")
+    new = retrieval.search(alice, Query("ferry mainland nobody asked for"))
+    assert (new.mode, "words alone" in new.degraded) == ("lexical", True)
+
+
 def test_where_one_group_is_balanced_all_are(collection, alice, other, work, both_answer):
     second = Collection.objects.create(name="Second", owner=alice, active_space=other)
     add(collection, "The ferry sails to the island at noon.")
@@ -206,7 +218,7 @@ class TestComparison:
         assert found.overlap == 0.0
 
     def test_without_an_encoder_it_says_so(self, collection, alice, other, work, answering, api):
-        add(collection, "The ferry sails to the island.")
+        add(collection, "Nobody has asked about the lighthouse before.")  # what was asked is remembered
         work()
         reembedding.start(collection, other, user=alice)
         let_go(other)
