@@ -9,6 +9,8 @@ covers much and meaning decides.
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import repeat
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -65,24 +67,24 @@ class Words:
     nearness: float = 0.0
 
 
-NOTHING = Words(0.0, ())
-"""A passage with none of the words."""
-
-
 @dataclass(frozen=True)
 class Asked:
-    """The words of a query that occur in a scope of so many `rows`, and the weight of all that were asked for."""
+    """The words of a query as they are looked for (`lookups`), each with its weight in a scope of so many `rows`; there
+    are those that occur in it."""
 
     terms: tuple[Term, ...]
-    total: float
     rows: int
 
+    @cached_property
+    def there(self) -> tuple[Term, ...]:
+        return tuple(term for term in self.terms if term.passages)
+
+    @cached_property
+    def total(self) -> float:
+        return sum(term.weight for term in self.terms)
+
     def anything(self) -> str:
-        return " | ".join(_bracketed(self.terms))
-
-
-NO_WORDS = Asked((), 0.0, 0)
-"""Of a search by meaning alone."""
+        return " | ".join(_bracketed(self.there))
 
 
 def wanted(query: str) -> list[Wanted]:
@@ -100,17 +102,20 @@ def wanted(query: str) -> list[Wanted]:
     return found + [Wanted(names, phrase, phrase) for names, phrase in phrases if len(names) > 1]
 
 
+def lookups(wanted: Sequence[Wanted]) -> list[str]:
+    """What passages are asked for: each word in any of its forms, and by itself where it has others."""
+    return [tsquery for one in wanted for tsquery in dict.fromkeys((one.in_any_form, one.itself))]
+
+
 def ask(where: scope.Scope, wanted: Sequence[Wanted], rows: int) -> Asked:
     """Weigh the words of a query in a scope of so many rows."""
-    tsqueries = list(dict.fromkeys(tsquery for one in wanted for tsquery in (one.in_any_form, one.itself)))
-    counts, counted = _counts(where, tsqueries, rows)
-    terms = [term for one in wanted for term in _terms(one, counts, counted)]
-    return Asked(tuple(term for term in terms if term.passages), sum(term.weight for term in terms), rows)
+    counts, counted = _counts(where, list(dict.fromkeys(lookups(wanted))), rows)
+    return Asked(tuple(term for one in wanted for term in _terms(one, counts, counted)), rows)
 
 
 def best(where: scope.Scope, asked: Asked, limit: int) -> dict[UUID, Words]:
     """The passages that cover most of the query's weight."""
-    return _found(asked, [_best_of(where, asked, limit)]) if asked.terms else {}
+    return _found(asked, _best_of(where, asked, limit)) if asked.there else {}
 
 
 def best_alone(where: scope.Scope, asked: Asked, limit: int) -> dict[UUID, Words]:
@@ -120,51 +125,44 @@ def best_alone(where: scope.Scope, asked: Asked, limit: int) -> dict[UUID, Words
     Where the best are fewer than `limit` it looks on, first by the rarest words, as many as there are passages for, as
     to collect all that any word stands in takes ten times as long where the words are common; then, as filters may
     leave none of those, by all."""
-    if not asked.terms:
+    if not asked.there:
         return {}
-    found = _found(asked, [_best_of(where, asked, limit, alone=True)])
-    last, looked_for = len(found), len(_drivers(asked.terms))
-    for terms in (_rarest(asked.terms), asked.terms):
+    found = _found(asked, _best_of(where, asked, limit, alone=True))
+    last, looked_for = len(found), len(_drivers(asked.there))
+    for terms in (_rarest(asked.there), asked.there):
         if asked.rows > FEW_ROWS and last < limit and len(terms) > looked_for:
-            more = _found(asked, [_best_with(where, asked, terms, limit, alone=True)])
+            more = _found(asked, _best_with(where, asked, terms, limit, alone=True))
             found, last, looked_for = {**more, **found}, len(more), len(terms)
     return found
 
 
-def with_words(asked: Asked, found: Statement) -> Statement:
-    """A statement that finds passages, by `chunk_id`, with one column more where there are words: which of them each
-    has. `words` reads it."""
-    if not asked.terms:
-        return found
-    flagged, of_flags = _flagged(asked)
-    sql = f"""SELECT found.*, {flagged} FROM ({found.sql}) found CROSS JOIN LATERAL (
+def with_words(lookups: Sequence[str], found: Statement) -> Statement:
+    """A statement that finds passages, by `chunk_id`, with one column more: which of these each has, as `words` reads
+    it."""
+    flagged, of_flags = _flagged(lookups)
+    sql = f"""SELECT found.*, {flagged}::text FROM ({found.sql}) found CROSS JOIN LATERAL (
         SELECT {_UNPACKED} AS l FROM kb_chunk c WHERE c.id = found.chunk_id OFFSET 0) chunks"""
     return replace(found, sql=sql, params=[*of_flags, *found.params])
 
 
-def words(asked: Asked, found: Iterable[tuple[UUID, Sequence[bool]]]) -> dict[UUID, Words]:
-    """How much of the query's weight each passage covers that has these of its words."""
-    known: dict[tuple[bool, ...], Words] = {}  # most have the same few words
-    return {
-        chunk_id: known.get(tuple(has)) or known.setdefault(tuple(has), _words(asked, has)) for chunk_id, has in found
-    }
+def words(asked: Asked, found: Iterable[tuple[UUID, str | None]]) -> dict[UUID, Words]:
+    """How much of the query's weight each passage covers that has these of its words: {t,f,t}, or all that occur."""
+    known: dict[str | None, Words] = {}  # most have the same few words
+    return {chunk_id: known.get(has) or known.setdefault(has, _words(asked, has)) for chunk_id, has in found}
 
 
-def _found(asked: Asked, looking: Sequence[Statement]) -> dict[UUID, Words]:
-    [found] = statements.together(looking)
+def _found(asked: Asked, looking: Statement) -> dict[UUID, Words]:
+    [found] = statements.together([looking])
     covered = words(asked, ((chunk_id, has) for chunk_id, has, _near in found))
     nearness = {chunk_id: near for chunk_id, _has, near in found if near}
-    return {
-        chunk_id: replace(one, nearness=nearness[chunk_id]) if chunk_id in nearness else one
-        for chunk_id, one in covered.items()
-    }
+    return covered | {chunk_id: replace(covered[chunk_id], nearness=near) for chunk_id, near in nearness.items()}
 
 
 def _best_of(where: scope.Scope, asked: Asked, limit: int, *, alone: bool = False) -> Statement:
     if asked.rows <= FEW_ROWS:
         matching = f"{where.chunks()} AND c.lexemes @@ %s::tsquery"
         return _best(asked, matching, [*where.params, asked.anything()], limit, alone=alone)
-    drivers = _drivers(asked.terms)
+    drivers = _drivers(asked.there)
     if not drivers:
         return _with_all(where, asked, limit, alone=alone)
     return _best_with(where, asked, drivers, limit, alone=alone)
@@ -238,9 +236,9 @@ def _best_with(where: scope.Scope, asked: Asked, terms: Sequence[Term], limit: i
 def _best(asked: Asked, matching: str, params: Sequence[Any], limit: int, *, alone: bool) -> Statement:
     weights = _filled([term.weight for term in asked.terms], 0.0)
     score = " + ".join(f"%s::float8 * has[{place}]::int" for place in range(1, len(weights) + 1))
-    flagged, of_flags = _flagged(asked)
+    flagged, of_flags = _flagged([term.tsquery for term in asked.terms])
     near, of_near = (_near("l", _THOSE_IT_HAS), [_bracketed(asked.terms)]) if alone else _NOT_ASKED
-    statement = f"""SELECT id, has, {near} FROM (SELECT id, l, has FROM (SELECT id, l, {flagged} AS has
+    statement = f"""SELECT id, has::text, {near} FROM (SELECT id, l, has FROM (SELECT id, l, {flagged} AS has
         FROM (SELECT c.id, {_UNPACKED} AS l {matching} OFFSET 0) chunks OFFSET 0) flagged
         ORDER BY {score} DESC, id LIMIT {limit}) best"""
     return Statement(statement, [*of_near, *of_flags, *params, *weights])
@@ -248,16 +246,15 @@ def _best(asked: Asked, matching: str, params: Sequence[Any], limit: int, *, alo
 
 def _with_all(where: scope.Scope, asked: Asked, limit: int, *, alone: bool) -> Statement:
     """Some of the passages that have every word; none covers more than another."""
-    every = ", ".join(_filled(["TRUE"] * len(asked.terms), "TRUE"))
-    words = " & ".join(_bracketed(asked.terms))
+    words = " & ".join(_bracketed(asked.there))
     near, of_near = (_near("c.lexemes", "%s"), [words]) if alone else _NOT_ASKED
-    statement = f"SELECT c.id, ARRAY[{every}], {near} {where.chunks_by_index()} LIMIT {limit}"
+    statement = f"SELECT c.id, NULL, {near} {where.chunks_by_index()} LIMIT {limit}"
     return Statement(statement, [*of_near, words, *where.params])
 
 
-def _flagged(asked: Asked) -> tuple[str, list[str]]:
+def _flagged(lookups: Sequence[str]) -> tuple[str, list[str]]:
     """Which of the words a passage has; more are said of it than were asked for."""
-    tsqueries = _filled([term.tsquery for term in asked.terms], "")
+    tsqueries = _filled(list(lookups), "")
     return f"ARRAY[{', '.join(['l @@ %s::tsquery'] * len(tsqueries))}]", tsqueries
 
 
@@ -282,8 +279,9 @@ _UNPACKED = "c.lexemes || ''::tsvector"
 """Unpacked once, not for each word it is asked for."""
 
 
-def _words(asked: Asked, has: Sequence[bool]) -> Words:
-    found = [term for term, is_there in zip(asked.terms, has, strict=False) if is_there]
-    coverage = sum(term.weight for term in found) / asked.total
-    heaviest = max(term.weight for term in asked.terms)
-    return Words(coverage, tuple(name for term in found if term.weight >= _TELLING * heaviest for name in term.lexemes))
+def _words(asked: Asked, has: str | None) -> Words:
+    flags = has[1:-1:2] if has else repeat("t")
+    found = [term for term, is_there in zip(asked.terms, flags, strict=False) if is_there == "t" and term.passages]
+    heaviest = max(term.weight for term in asked.there)
+    telling = (name for term in found if term.weight >= _TELLING * heaviest for name in term.lexemes)
+    return Words(sum(term.weight for term in found) / asked.total, tuple(telling))

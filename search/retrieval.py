@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -17,6 +17,7 @@ from search.hits import Answer, BadQuery, Mode, Query
 from search.meaning import Encoded
 from search.ranking import Candidate
 from search.reranking import Reranking
+from search.statements import Row, Statement
 
 CANDIDATES = 200
 """So many chunks each of the two searches brings to the fusion; more where deep pages ask for them. The first ten pages
@@ -47,15 +48,13 @@ def search(
         return Answer(query, [], query.mode, "", has_more=False, nothing_good=True)
     reranking = Reranking(query, seconds=patience)
     begin = beside.begin if _is_by_both(query) else _at_last
-    wanted = begin(partial(lexical.wanted, _words_of(query)))
+    wanted = cache(begin(partial(lexical.wanted, _words_of(query))))
     with clock.time("retrieve"):
         inside = scope.Inside.of(user, where, space_id)
         sought = _Sought(query, where, _rows_in_scope(inside, where), max(query.reach, reranking.depth))
-        words = begin(lambda: lexical.ask(where, wanted(), sought.rows))
+        asked = cache(begin(lambda: lexical.ask(where, wanted(), sought.rows)))
     encoded, degraded = meaning.encode(user, query, example, inside, clock)
-    with clock.time("retrieve"):
-        asked = words()
-    page = _page(sought, encoded, asked, reranking, clock)
+    page = _page(sought, encoded, _InWords(wanted, asked), reranking, clock)
     if reranking.seconds:
         clock.move(reranking.seconds, out_of="rank", to="rerank")
     with clock.time("cite"):
@@ -78,9 +77,6 @@ def search(
     )
 
 
-Asked = TypeVar("Asked")
-
-
 @dataclass(frozen=True)
 class _Sought:
     """What is looked for, where, in how many rows, about, and how deep: as many of the best have to be found."""
@@ -94,6 +90,14 @@ class _Sought:
     def first_wanted(self) -> int:
         """How many candidates each of the two searches brings at first."""
         return max(CANDIDATES, 2 * self.reach)
+
+
+@dataclass(frozen=True)
+class _InWords:
+    """The words of the query, and what each weighs: that is being asked for, or will be."""
+
+    wanted: Callable[[], list[lexical.Wanted]]
+    asked: Callable[[], lexical.Asked]
 
 
 @dataclass(frozen=True)
@@ -113,19 +117,22 @@ def _words_of(query: Query) -> str:
     return "" if query.mode == "semantic" or query.like is not None else query.text
 
 
-def _at_last(ask: Callable[[], Asked]) -> Callable[[], Asked]:
+Answered = TypeVar("Answered")
+
+
+def _at_last(ask: Callable[[], Answered]) -> Callable[[], Answered]:
     """Asked when it is wanted."""
     return ask
 
 
 def _page(
-    sought: _Sought, encoded: Sequence[Encoded], asked: lexical.Asked, reranking: Reranking, clock: Clock
+    sought: _Sought, encoded: Sequence[Encoded], in_words: _InWords, reranking: Reranking, clock: Clock
 ) -> shape.Page:
     """One page of hits. Where so many candidates say the same that the page is not full, more are fetched."""
     wanted = sought.first_wanted
     while True:
         with clock.time("retrieve"):
-            found = _retrieve(sought, encoded, asked, wanted)
+            found = _retrieve(sought, encoded, in_words, wanted)
         with clock.time("rank"):
             ranked = ranking.fuse(found.candidates, _scale(encoded, found.candidates))
             page = shape.page(sought.where, sought.query, ranked, reranking)
@@ -151,18 +158,19 @@ def _rows_in_scope(inside: scope.Inside, where: scope.Scope) -> int:
     return int(count)
 
 
-def _retrieve(sought: _Sought, encoded: Sequence[Encoded], asked: lexical.Asked, wanted: int) -> _Found:
+def _retrieve(sought: _Sought, encoded: Sequence[Encoded], in_words: _InWords, wanted: int) -> _Found:
     """What either search finds, each passage with both scores. One looks for words while the other does for meaning."""
     if not encoded:
-        return _by_words(sought.where, asked, wanted)
-    if not asked.terms:
+        return _by_words(sought.where, in_words.asked(), wanted)
+    lookups = lexical.lookups(in_words.wanted())
+    if not lookups:
         return _by_meaning(sought, encoded, wanted)
-    worded = beside.begin(partial(_worded, sought.where, encoded, asked, wanted))
-    near = _near(sought, encoded, asked, wanted)
+    worded = beside.begin(partial(_worded, sought.where, encoded, in_words.asked, wanted))
+    near = _near(sought, encoded, lookups, wanted)
     covered, scores = worded()
     candidates = [_candidate(chunk_id, scores.get(chunk_id), words) for chunk_id, words in covered.items()]
     for rows in near:
-        words = lexical.words(asked, ((row[0], row[3]) for row in rows))
+        words = lexical.words(in_words.asked(), ((row[0], row[3]) for row in rows))
         candidates += [_candidate(row[0], row[1], words[row[0]]) for row in rows if row[0] not in covered]
     return _Found(candidates, _is_cut(near, wanted) or len(covered) >= wanted)
 
@@ -173,28 +181,32 @@ def _by_words(where: scope.Scope, asked: lexical.Asked, wanted: int) -> _Found:
 
 
 def _by_meaning(sought: _Sought, encoded: Sequence[Encoded], wanted: int) -> _Found:
-    near = _near(sought, encoded, lexical.NO_WORDS, wanted)
+    near = _near(sought, encoded, [], wanted)
     scores = _scores(near)
     scores.pop(sought.query.like, None)  # type: ignore[arg-type]  # a passage resembles itself
     return _Found([Candidate(chunk_id, score) for chunk_id, score in scores.items()], _is_cut(near, wanted))
 
 
-def _near(sought: _Sought, encoded: Sequence[Encoded], asked: lexical.Asked, wanted: int) -> list[list[statements.Row]]:
+def _near(sought: _Sought, encoded: Sequence[Encoded], lookups: Sequence[str], wanted: int) -> list[list[Row]]:
     """The nearest in meaning: ids, scores, how many the index brought, and which of the words each has."""
     plans = [nearest.plan(sought.where, one, sought.rows, wanted) for one in encoded]
-    brought = statements.together([lexical.with_words(asked, plan.statement) for plan in plans])
+    brought = statements.together([_flagged(plan.statement, lookups) for plan in plans])
     short = [place for place, plan in enumerate(plans) if plan.is_short(brought[place])]
-    exact = [lexical.with_words(asked, plans[place].exact) for place in short]
-    for place, rows in zip(short, statements.together(exact), strict=True):
+    exact = statements.together([_flagged(plans[place].exact, lookups) for place in short])
+    for place, rows in zip(short, exact, strict=True):
         brought[place] = rows
     return brought
 
 
+def _flagged(finding: Statement, lookups: Sequence[str]) -> Statement:
+    return lexical.with_words(lookups, finding) if lookups else finding
+
+
 def _worded(
-    where: scope.Scope, encoded: Sequence[Encoded], asked: lexical.Asked, wanted: int
+    where: scope.Scope, encoded: Sequence[Encoded], asked: Callable[[], lexical.Asked], wanted: int
 ) -> tuple[dict[UUID, lexical.Words], dict[UUID, float]]:
     """Those that cover most of the words, and how near they are in meaning."""
-    covered = lexical.best(where, asked, wanted)
+    covered = lexical.best(where, asked(), wanted)
     if not covered:
         return {}, {}
     return covered, _scores(statements.together([nearest.scores_of(where, one, covered) for one in encoded]))
@@ -204,9 +216,9 @@ def _candidate(chunk_id: UUID, score: float | None, words: lexical.Words) -> Can
     return Candidate(chunk_id, score, words.coverage, words.matched, words.nearness)
 
 
-def _scores(found: Sequence[Sequence[statements.Row]]) -> dict[UUID, float]:
+def _scores(found: Sequence[Sequence[Row]]) -> dict[UUID, float]:
     return {row[0]: row[1] for rows in found for row in rows}
 
 
-def _is_cut(found: Sequence[Sequence[statements.Row]], wanted: int) -> bool:
+def _is_cut(found: Sequence[Sequence[Row]], wanted: int) -> bool:
     return any(len(rows) >= wanted for rows in found)
