@@ -164,13 +164,16 @@ def _retrieve(sought: _Sought, encoded: Sequence[Encoded], in_words: _InWords, w
         return _by_words(sought.where, in_words.asked(), wanted)
     lookups = lexical.lookups(in_words.wanted())
     if not lookups:
-        return _by_meaning(sought, encoded, wanted)
+        return _by_meaning(sought, _near(sought, encoded, [], wanted), wanted)
     worded = beside.begin(partial(_worded, sought.where, encoded, in_words.asked, wanted))
     near = _near(sought, encoded, lookups, wanted)
     covered, scores = worded()
+    asked = in_words.asked()
+    if not asked.there:
+        return _by_meaning(sought, near, wanted)
     candidates = [_candidate(chunk_id, scores.get(chunk_id), words) for chunk_id, words in covered.items()]
     for rows in near:
-        words = lexical.words(in_words.asked(), ((row[0], row[3]) for row in rows))
+        words = lexical.words(asked, ((row[0], row[3]) for row in rows))
         candidates += [_candidate(row[0], row[1], words[row[0]]) for row in rows if row[0] not in covered]
     return _Found(candidates, _is_cut(near, wanted) or len(covered) >= wanted)
 
@@ -180,8 +183,7 @@ def _by_words(where: scope.Scope, asked: lexical.Asked, wanted: int) -> _Found:
     return _Found([_candidate(chunk_id, None, words) for chunk_id, words in covered.items()], len(covered) >= wanted)
 
 
-def _by_meaning(sought: _Sought, encoded: Sequence[Encoded], wanted: int) -> _Found:
-    near = _near(sought, encoded, [], wanted)
+def _by_meaning(sought: _Sought, near: Sequence[Sequence[Row]], wanted: int) -> _Found:
     scores = _scores(near)
     scores.pop(sought.query.like, None)  # type: ignore[arg-type]  # a passage resembles itself
     return _Found([Candidate(chunk_id, score) for chunk_id, score in scores.items()], _is_cut(near, wanted))
