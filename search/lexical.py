@@ -49,12 +49,13 @@ class Wanted:
 class Term:
     """What a word or phrase of the query is looked for by: `tsquery`; `passages` is the number it stands in. Where a
     word has other forms there are two: one for the word in any form, and one for itself, with what is left of its
-    weight."""
+    weight. Where a word stands in a passage is known, not where its other forms do (`placed`)."""
 
     lexemes: tuple[str, ...]
     tsquery: str
     weight: float
     passages: int
+    placed: bool = True
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,9 @@ def _found(asked: Asked, looking: Statement) -> dict[UUID, Words]:
 def _best_of(where: scope.Scope, asked: Asked, limit: int, *, alone: bool = False) -> Statement:
     if asked.rows <= FEW_ROWS:
         matching = f"{where.chunks()} AND c.lexemes @@ %s::tsquery"
-        return _best(asked, matching, [*where.params, asked.anything()], limit, alone=alone)
+        # Planned for these words: blindly, all that have them would be collected for each document anew.
+        found = _best(where, asked, matching, [*where.params, asked.anything()], limit, alone=alone)
+        return replace(found, kept=False)
     drivers = _drivers(asked.there)
     if not drivers:
         return _with_all(where, asked, limit, alone=alone)
@@ -175,7 +178,7 @@ def _terms(wanted: Wanted, passages: Mapping[str, int], rows: int) -> Iterator[T
     if wanted.in_any_form == wanted.itself:
         yield Term(wanted.names, wanted.itself, weight, n)
     else:
-        yield Term(wanted.names, wanted.in_any_form, STEM * weight, n)
+        yield Term(wanted.names, wanted.in_any_form, STEM * weight, n, placed=False)
         yield Term(wanted.names[:1], wanted.itself, (1 - STEM) * weight, passages[wanted.itself])
 
 
@@ -189,7 +192,7 @@ def _counts(where: scope.Scope, tsqueries: Sequence[str], rows: int) -> tuple[di
         asked = _filled(list(tsqueries), "")
         each = ", ".join(["count(*) FILTER (WHERE l @@ %s::tsquery)"] * len(asked))
         statement = f"SELECT count(*), {each} FROM (SELECT {_UNPACKED} AS l {where.chunks()} OFFSET 0) chunks"
-        [[[few, *counts]]] = statements.together([Statement(statement, [*asked, *where.params])])
+        [[[few, *counts]]] = statements.together([Statement(statement, [*asked, *where.params], kept=where.kept)])
         return dict(zip(tsqueries, counts, strict=False)), few
     matching = where.chunks_by_index("asked.tsquery")
     statement = f"""SELECT asked.tsquery, coalesce(
@@ -199,7 +202,8 @@ def _counts(where: scope.Scope, tsqueries: Sequence[str], rows: int) -> tuple[di
             GROUP BY k.lexeme) of_form),
           (SELECT count(*)::int FROM (SELECT {matching} LIMIT {COMMON}) counted))
         FROM unnest(%s::text[]) asked (tsquery)"""
-    [counted] = statements.together([Statement(statement, [*where.collection_params, *where.params, list(tsqueries)])])
+    params = [*where.collection_params, *where.params, list(tsqueries)]
+    [counted] = statements.together([Statement(statement, params, kept=where.kept)])
     return dict(counted), rows
 
 
@@ -230,26 +234,29 @@ def _bracketed(terms: Sequence[Term]) -> list[str]:
 def _best_with(where: scope.Scope, asked: Asked, terms: Sequence[Term], limit: int, *, alone: bool) -> Statement:
     """The best of some that have one of these words."""
     matching = f"{where.chunks_by_index()} LIMIT {DRIVERS}"
-    return _best(asked, matching, [" | ".join(_bracketed(terms)), *where.params], limit, alone=alone)
+    return _best(where, asked, matching, [" | ".join(_bracketed(terms)), *where.params], limit, alone=alone)
 
 
-def _best(asked: Asked, matching: str, params: Sequence[Any], limit: int, *, alone: bool) -> Statement:
+def _best(
+    where: scope.Scope, asked: Asked, matching: str, params: Sequence[Any], limit: int, *, alone: bool
+) -> Statement:
     weights = _filled([term.weight for term in asked.terms], 0.0)
     score = " + ".join(f"%s::float8 * has[{place}]::int" for place in range(1, len(weights) + 1))
     flagged, of_flags = _flagged([term.tsquery for term in asked.terms])
-    near, of_near = (_near("l", _THOSE_IT_HAS), [_bracketed(asked.terms)]) if alone else _NOT_ASKED
+    near, of_near = (_near("l", _THOSE_IT_HAS), [_placed(asked.terms)]) if alone else _NOT_ASKED
     statement = f"""SELECT id, has::text, {near} FROM (SELECT id, l, has FROM (SELECT id, l, {flagged} AS has
         FROM (SELECT c.id, {_UNPACKED} AS l {matching} OFFSET 0) chunks OFFSET 0) flagged
         ORDER BY {score} DESC, id LIMIT {limit}) best"""
-    return Statement(statement, [*of_near, *of_flags, *params, *weights])
+    return Statement(statement, [*of_near, *of_flags, *params, *weights], kept=where.kept)
 
 
 def _with_all(where: scope.Scope, asked: Asked, limit: int, *, alone: bool) -> Statement:
     """Some of the passages that have every word; none covers more than another."""
     words = " & ".join(_bracketed(asked.there))
-    near, of_near = (_near("c.lexemes", "%s"), [words]) if alone else _NOT_ASKED
+    placed = " & ".join(filter(None, _placed(asked.there)))
+    near, of_near = (_near("c.lexemes", "%s"), [placed]) if alone else _NOT_ASKED
     statement = f"SELECT c.id, NULL, {near} {where.chunks_by_index()} LIMIT {limit}"
-    return Statement(statement, [*of_near, words, *where.params])
+    return Statement(statement, [*of_near, words, *where.params], kept=where.kept)
 
 
 def _flagged(lookups: Sequence[str]) -> tuple[str, list[str]]:
@@ -270,6 +277,10 @@ _NUMBERS = (4, 8, 12, 16, 24, 32, 48, 64)
 def _near(vector: str, words: str) -> str:
     """How near to each other these words of a passage stand. To know it takes as long as to find the passage."""
     return f"ts_rank_cd({vector}, {words}::tsquery, 1)"
+
+
+def _placed(terms: Sequence[Term]) -> list[str | None]:
+    return [f"({term.tsquery})" if term.placed else None for term in terms]
 
 
 _THOSE_IT_HAS = "(SELECT string_agg(term, ' & ') FROM unnest(%s::text[], has) AS of_term (term, has) WHERE of_term.has)"

@@ -125,7 +125,7 @@ def _scored(
     centres = encoded.centres
     if centres is None:
         statement = f"SELECT chunk_id, -near AS score, {brought} FROM (SELECT e.chunk_id, {near} AS near {rows}) n"
-        return Statement(f"{statement} {order}", narrowed)
+        return Statement(f"{statement} {order}", narrowed, kept=where.kept)
     # Written once: a second product with the query would take longer than all else but the index.
     size = encoded.space.dimensions
     embeddings = f"(SELECT e.chunk_id, e.language, e.embedding::halfvec({size}) AS embedding, {near} AS near {rows}) n"
@@ -139,4 +139,4 @@ def _scored(
     described = [
         value for row in zip(centres.names, centres.literals, along, centres.squares, strict=True) for value in row
     ]
-    return Statement(statement, [*described, *narrowed, list(centres.names)])
+    return Statement(statement, [*described, *narrowed, list(centres.names)], kept=where.kept)

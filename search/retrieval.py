@@ -114,7 +114,7 @@ def _is_by_both(query: Query) -> bool:
 
 
 def _words_of(query: Query) -> str:
-    return "" if query.mode == "semantic" or query.like is not None else query.text
+    return query.text if query.like is None else ""
 
 
 Answered = TypeVar("Answered")
@@ -162,7 +162,7 @@ def _retrieve(sought: _Sought, encoded: Sequence[Encoded], in_words: _InWords, w
     """What either search finds, each passage with both scores. One looks for words while the other does for meaning."""
     if not encoded:
         return _by_words(sought.where, in_words.asked(), wanted)
-    lookups = lexical.lookups(in_words.wanted())
+    lookups = [] if sought.query.mode == "semantic" else lexical.lookups(in_words.wanted())
     if not lookups:
         return _by_meaning(sought, _near(sought, encoded, [], wanted), wanted)
     worded = beside.begin(partial(_worded, sought.where, encoded, in_words.asked, wanted))

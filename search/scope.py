@@ -39,6 +39,12 @@ class Scope:
     params: tuple[Any, ...]
     narrowed: bool
 
+    @property
+    def kept(self) -> bool:
+        """Whether statements on it are planned once for all: how many rows a filter leaves decides how they are best
+        found."""
+        return not self.narrowed
+
     def embeddings(self, space_id: uuid.UUID) -> str:
         """FROM and WHERE of the embeddings e in a space, of the collections whose ids are the first parameter: every
         row in scope, found through its document."""

@@ -14,9 +14,9 @@ from itertools import count
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from django.db import ProgrammingError, connection
+from django.db import NotSupportedError, ProgrammingError, connection
 from psycopg import Connection
-from psycopg.errors import InvalidSqlStatementName
+from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +28,8 @@ MOST_KEPT = 64
 
 @dataclass(frozen=True)
 class Statement:
-    """SQL with its parameters, and the settings that it wants. Where the best plan does not depend on the parameters it
-    is `kept`; the type of each parameter must then be plain from where it stands."""
+    """SQL with its parameters, and the settings that it wants. Where the best plan does not depend on the parameters
+    its plan is `kept`; the type of each parameter must then be plain from where it stands."""
 
     sql: str
     params: Sequence[Any]
@@ -56,18 +56,20 @@ def together(statements: Sequence[Statement]) -> list[list[Row]]:
     Django does it."""
     if not statements:
         return []
-    connection.ensure_connection()
-    if not _pooled.is_set():
+    with connection.cursor() as cursor:  # of a new connection, perhaps
+        if _pooled.is_set():
+            return _run(cursor, _as_they_are(statements), statements)
         try:
-            return _run_with_plans(statements, connection.connection)
-        except ProgrammingError as error:
-            if not isinstance(error.__cause__, InvalidSqlStatementName):
+            return _run_with_plans(cursor, connection.connection, statements)
+        except (ProgrammingError, NotSupportedError) as error:
+            if isinstance(error.__cause__, InvalidSqlStatementName):
+                log.warning("The database forgets plans between statements, as behind a pooler: none is kept any more.")
+                _pooled.set()
+            elif not isinstance(error.__cause__, FeatureNotSupported):  # a migration has changed what a plan gives
                 raise
-            log.warning("The database forgets plans between statements, as behind a pooler: none is kept from now on.")
-            _pooled.set()
             if connection.in_atomic_block:
                 raise
-    return _run([part for one in statements for part in (_set(one.settings), one.sql)], statements)
+            return _run(cursor, _as_they_are(statements), statements)
 
 
 _names: "WeakKeyDictionary[Connection[Any], OrderedDict[str, str]]" = WeakKeyDictionary()
@@ -77,12 +79,18 @@ _pooled = threading.Event()
 """Whether a plan was gone that this process had made."""
 
 
-def _run_with_plans(statements: Sequence[Statement], on: "Connection[Any]") -> list[list[Row]]:
-    """What failed may have left a plan behind that nobody knows: the next attempt gives it another name."""
-    names = _names.get(on, OrderedDict()).copy()
-    found = _run(list(_by_plan(statements, names)), statements)
+def _run_with_plans(cursor: Any, on: "Connection[Any]", statements: Sequence[Statement]) -> list[list[Row]]:
+    """What failed may have left plans behind that nobody knows: they go first with the next message."""
+    known = _names.pop(on, None)
+    names = known or OrderedDict[str, str]()
+    anew = [] if known is not None else ["DEALLOCATE ALL"]
+    found = _run(cursor, [*anew, *_by_plan(statements, names)], statements)
     _names[on] = names
     return found
+
+
+def _as_they_are(statements: Sequence[Statement]) -> list[str]:
+    return [part for one in statements for part in (_set(one.settings), one.sql)]
 
 
 def _by_plan(statements: Sequence[Statement], names: OrderedDict[str, str]) -> Iterator[str]:
@@ -110,14 +118,13 @@ def _numbered(sql: str) -> str:
 _SETTINGS = {"enable_seqscan": "off", "enable_sort": "off", "plan_cache_mode": "force_generic_plan"}
 
 
-def _run(parts: Sequence[str], statements: Sequence[Statement]) -> list[list[Row]]:
+def _run(cursor: Any, parts: Sequence[str], statements: Sequence[Statement]) -> list[list[Row]]:
     used: dict[str, object] = {}
     if connection.in_atomic_block:  # otherwise they end with the message
         used = dict.fromkeys([*_SETTINGS, *(name for one in statements for name in one.settings)], "DEFAULT")
     asked = ";".join(filter(None, [_set(_SETTINGS), *parts, _set(used)]))
-    with connection.cursor() as cursor:
-        cursor.execute(asked, [value for one in statements for value in one.params])
-        return list(_found(cursor))
+    cursor.execute(asked, [value for one in statements for value in one.params])
+    return list(_found(cursor))
 
 
 def _set(settings: Mapping[str, object]) -> str:

@@ -41,7 +41,7 @@ def without(query: str) -> list[str]:
 
 def _stopped(words: list[str], configuration: str) -> set[str]:
     """The words Postgres leaves out. They are asked for as written: its lists have accents, our lexemes have none."""
-    bare = {word.strip("¿?¡!.,;:()\"'«»„“”…") for word in words} - {""}
+    bare = {one for word in words if 0 < len(one := word.strip("¿?¡!.,;:()\"'«»„“”…")) <= _LONGEST}
     known = _known.setdefault(configuration, {})
     if unknown := sorted(bare - known.keys()):
         with connection.cursor() as cursor:
@@ -59,4 +59,7 @@ def _stopped(words: list[str], configuration: str) -> set[str]:
 _known: dict[str, dict[str, bool]] = {}
 """By configuration, whether a word is one: each is asked for once."""
 
-_MOST_KNOWN = 20_000
+_MOST_KNOWN = 10_000
+
+_LONGEST = 20
+"""Characters: no list has a longer one."""

@@ -66,14 +66,25 @@ def test_many_rows_are_searched_through_the_indexes(corpus, many_rows):
 
 @pytest.mark.parametrize(("mode", "trips"), [("semantic", 3), ("hybrid", 6), ("lexical", 6)])
 def test_the_database_is_asked_a_few_times(corpus, many_rows, mode, trips):
-    """For the collections and what is known of them; how common the words are; candidates of each search, then the
-    scores that they lack, or more of them, twice at most; and the passages that are shown."""
+    """For the collections and what is known of them; how common the words are; candidates of each search, and how near
+    those with the words are, or more of them, twice at most; and the passages that are shown."""
     asked = replace(corpus.queries(1)[0], text="船只 KB-77/7")  # a language without stop words, which are asked for too
     with measure.answering(corpus, [asked]):
         retrieval.search(corpus.user, Query(asked.text, mode=mode))  # means are fetched once
         with transaction.atomic(), CaptureQueriesContext(connection) as captured:
             assert retrieval.search(corpus.user, Query(asked.text, mode=mode)).hits
     assert len(captured) <= trips
+
+
+@pytest.mark.parametrize("mode", measure.MODES)
+def test_what_filters_leave_is_planned_anew(corpus, many_rows, mode):
+    """What is found fastest depends on how much that is: only the collections are asked for in the same way."""
+    [asked] = corpus.queries(1)
+    query = Query(f'{asked.text} "KB-77/7"', mode=mode, media_types=("text/markdown",))
+    known = replace(asked, text=query.text)
+    with measure.answering(corpus, [known]), transaction.atomic(), CaptureQueriesContext(connection) as captured:
+        retrieval.search(corpus.user, query)
+    assert sum(one["sql"].count("EXECUTE") for one in captured) == 1
 
 
 def test_few_rows_are_all_compared(corpus):

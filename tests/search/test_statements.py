@@ -1,9 +1,10 @@
 """Statements whose plans the database keeps, and what becomes of them."""
 
+import threading
 from collections.abc import Iterator
 
 import pytest
-from django.db import DataError, ProgrammingError, connection, transaction
+from django.db import DataError, ProgrammingError, close_old_connections, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from search import statements
@@ -83,6 +84,50 @@ def test_in_a_transaction_the_loss_of_a_plan_is_an_error_once():
         statements.together([plus(1)])
     with transaction.atomic():
         assert statements.together([plus(1)]) == [[(2,)]]
+
+
+def test_a_connection_that_broke_is_no_pooler():
+    statements.together([plus(1)])
+    connection.settings_dict["CONN_HEALTH_CHECKS"] = True
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        pid = cursor.fetchone()[0]
+    _end(pid)
+    close_old_connections()
+    assert "PREPARE" in asked(plus(1))
+    assert "PREPARE" not in asked(plus(1))
+
+
+def _end(pid: int) -> None:
+    """As when the server is started anew."""
+
+    def end() -> None:
+        statements.rows("SELECT pg_terminate_backend(%s)", [pid])
+        connection.close()
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    ending.join()
+
+
+def test_a_plan_that_gives_something_else_now_is_made_anew():
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE thing AS SELECT 'one'::varchar(10) AS name, 1 AS number")
+    things = Statement("SELECT name FROM thing WHERE number = %s", [1])
+    assert "PREPARE" in asked(things)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE thing ALTER name TYPE text")
+    assert statements.together([things]) == [[("one",)]]
+    assert "PREPARE" in asked(things)
+    assert "PREPARE" not in asked(things)
+
+
+def test_plans_of_what_failed_do_not_gather():
+    for more in range(5):
+        with pytest.raises(DataError):
+            statements.together([plus(1, more=more), Statement("SELECT 1 / %s::int", [0])])
+    statements.together([plus(1)])
+    assert planned() == 1
 
 
 def test_nothing_stays_set():

@@ -3,9 +3,11 @@
 import uuid
 
 import pytest
+from django.db.models.expressions import RawSQL
 
 from embeddings.models import Space
-from kb.models import Collection, CommonLexeme, Document
+from kb import lexemes
+from kb.models import Chunk, Collection, CommonLexeme, Document
 from search import lexical, retrieval, syntax
 from search.hits import Query
 
@@ -39,15 +41,22 @@ def found(user, text: str, mode="lexical", **more) -> list[str]:
     return [hit.citation.document_title for hit in retrieval.search(user, Query(text, mode=mode, **more)).hits]
 
 
-@pytest.mark.parametrize("mode", ["lexical", "hybrid"])
-def test_words_that_stand_together_come_first_where_words_alone_decide(library, alice, collection, mode):
-    """Also where meaning was asked for and nobody encodes the query."""
+@pytest.mark.parametrize("text", ["annual leave", "annual leave meetings"])
+@pytest.mark.parametrize("mode", ["lexical", "hybrid", "semantic"])
+def test_words_that_stand_together_come_first_where_words_alone_decide(library, alice, collection, mode, text):
+    """Also where meaning was asked for and nobody encodes the query; whatever other words stand in another form."""
     gone = Space.objects.create(
         id=uuid.uuid4(), name="gone", model="gone", fingerprint="gone", dimensions=8, dtype="float32", max_tokens=8
     )
     Collection.objects.filter(pk=collection.pk).update(active_space=gone)
-    near, far = (TEXTS[name] for name in ("leave", "annual"))
-    assert [hit.text for hit in retrieval.search(alice, Query("annual leave", mode=mode)).hits] == [near, far]
+    near, far = "Annual leave is for the meeting.", "Leave it to them, the annual one is a meeting."
+    first, last = Chunk.objects.filter(text__in=[TEXTS["leave"], TEXTS["annual"]]).order_by("id")
+    for chunk, passage in ((first, far), (last, near)):  # equals stand in the order of their ids
+        vector = RawSQL("%s::tsvector", [lexemes.tsvector(passage, "en")])
+        Chunk.objects.filter(pk=chunk.pk).update(text=passage, language="en", lexemes=vector)
+    answer = retrieval.search(alice, Query(text, mode=mode))
+    assert [hit.text for hit in answer.hits][:2] == [near, far]
+    assert answer.hits[0].scores.lexical == answer.hits[1].scores.lexical
 
 
 def test_words_are_found(library, alice):
