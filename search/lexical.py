@@ -163,8 +163,7 @@ def _best_of(where: scope.Scope, asked: Asked, limit: int, *, alone: bool = Fals
     if asked.rows <= FEW_ROWS:
         matching = f"{where.chunks()} AND c.lexemes @@ %s::tsquery"
         # Planned for these words: blindly, all that have them would be collected for each document anew.
-        found = _best(where, asked, matching, [*where.params, asked.anything()], limit, alone=alone)
-        return replace(found, kept=False)
+        return _best(asked, matching, [*where.params, asked.anything()], limit, alone=alone)
     drivers = _drivers(asked.there)
     if not drivers:
         return _with_all(where, asked, limit, alone=alone)
@@ -234,12 +233,11 @@ def _bracketed(terms: Sequence[Term]) -> list[str]:
 def _best_with(where: scope.Scope, asked: Asked, terms: Sequence[Term], limit: int, *, alone: bool) -> Statement:
     """The best of some that have one of these words."""
     matching = f"{where.chunks_by_index()} LIMIT {DRIVERS}"
-    return _best(where, asked, matching, [" | ".join(_bracketed(terms)), *where.params], limit, alone=alone)
+    found = _best(asked, matching, [" | ".join(_bracketed(terms)), *where.params], limit, alone=alone)
+    return replace(found, kept=where.kept)
 
 
-def _best(
-    where: scope.Scope, asked: Asked, matching: str, params: Sequence[Any], limit: int, *, alone: bool
-) -> Statement:
+def _best(asked: Asked, matching: str, params: Sequence[Any], limit: int, *, alone: bool) -> Statement:
     weights = _filled([term.weight for term in asked.terms], 0.0)
     score = " + ".join(f"%s::float8 * has[{place}]::int" for place in range(1, len(weights) + 1))
     flagged, of_flags = _flagged([term.tsquery for term in asked.terms])
@@ -247,7 +245,7 @@ def _best(
     statement = f"""SELECT id, has::text, {near} FROM (SELECT id, l, has FROM (SELECT id, l, {flagged} AS has
         FROM (SELECT c.id, {_UNPACKED} AS l {matching} OFFSET 0) chunks OFFSET 0) flagged
         ORDER BY {score} DESC, id LIMIT {limit}) best"""
-    return Statement(statement, [*of_near, *of_flags, *params, *weights], kept=where.kept)
+    return Statement(statement, [*of_near, *of_flags, *params, *weights])
 
 
 def _with_all(where: scope.Scope, asked: Asked, limit: int, *, alone: bool) -> Statement:

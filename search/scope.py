@@ -145,7 +145,7 @@ class Inside:
         spaces: dict[uuid.UUID, Space] = {}
         held: dict[tuple[uuid.UUID, str], list[Row]] = {}
         statement = _INSIDE.format(collections=where.collections)
-        [found] = together([Statement(statement, [asker, space_id, *where.collection_params])])
+        [found] = together([Statement(statement, [asker, space_id, *where.collection_params], kept=True)])
         for one in found:
             domain, own, *described = one[6:]
             space = spaces.get(described[0]) or Space.from_db(connection.alias, _OF_SPACE, described)

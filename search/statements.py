@@ -22,8 +22,8 @@ log = logging.getLogger(__name__)
 
 Row = tuple[Any, ...]
 
-MOST_KEPT = 64
-"""Plans of one connection: those used last. A plan takes 50 to 150 KB."""
+MOST_KEPT = 32
+"""Plans of one connection: those used last. A plan takes the server some 200 KB."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Statement:
     sql: str
     params: Sequence[Any]
     settings: Mapping[str, object] = field(default_factory=dict)
-    kept: bool = True
+    kept: bool = False
 
 
 def array(ids: Iterable[uuid.UUID]) -> str:

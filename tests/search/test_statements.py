@@ -30,7 +30,7 @@ def asked(*given: Statement) -> str:
 
 
 def plus(number: int, more: int = 1) -> Statement:
-    return Statement(f"SELECT %s::int + {more}", [number])
+    return Statement(f"SELECT %s::int + {more}", [number], kept=True)
 
 
 def planned() -> int:
@@ -45,7 +45,7 @@ def test_what_comes_again_is_not_planned_again():
 
 
 def test_what_is_best_planned_with_its_parameters_is_not_kept():
-    once = Statement("SELECT %s::int", [1], kept=False)
+    once = Statement("SELECT %s::int", [1])
     assert statements.together([once, plus(1)]) == [[(1,)], [(2,)]]
     assert planned() == 1
 
@@ -61,8 +61,8 @@ def test_those_used_last_are_kept(monkeypatch):
 
 def test_a_plan_of_what_failed_is_made_again():
     with pytest.raises(DataError, match="division by zero"):
-        statements.together([plus(1), Statement("SELECT 1 / %s::int", [0])])
-    assert statements.together([plus(1), Statement("SELECT 1 / %s::int", [1])]) == [[(2,)], [(1,)]]
+        statements.together([plus(1), Statement("SELECT 1 / %s::int", [0], kept=True)])
+    assert statements.together([plus(1), Statement("SELECT 1 / %s::int", [1], kept=True)]) == [[(2,)], [(1,)]]
 
 
 def test_behind_a_pooler_none_is_kept():
@@ -113,7 +113,7 @@ def _end(pid: int) -> None:
 def test_a_plan_that_gives_something_else_now_is_made_anew():
     with connection.cursor() as cursor:
         cursor.execute("CREATE TEMPORARY TABLE thing AS SELECT 'one'::varchar(10) AS name, 1 AS number")
-    things = Statement("SELECT name FROM thing WHERE number = %s", [1])
+    things = Statement("SELECT name FROM thing WHERE number = %s", [1], kept=True)
     assert "PREPARE" in asked(things)
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE thing ALTER name TYPE text")
@@ -125,7 +125,7 @@ def test_a_plan_that_gives_something_else_now_is_made_anew():
 def test_plans_of_what_failed_do_not_gather():
     for more in range(5):
         with pytest.raises(DataError):
-            statements.together([plus(1, more=more), Statement("SELECT 1 / %s::int", [0])])
+            statements.together([plus(1, more=more), Statement("SELECT 1 / %s::int", [0], kept=True)])
     statements.together([plus(1)])
     assert planned() == 1
 
@@ -133,7 +133,7 @@ def test_plans_of_what_failed_do_not_gather():
 def test_nothing_stays_set():
     names = ("enable_seqscan", "enable_sort", "plan_cache_mode", "work_mem")
     before = [_setting(name) for name in names]
-    statement = Statement("SELECT current_setting('work_mem')", [], {"work_mem": "'8765kB'"}, kept=False)
+    statement = Statement("SELECT current_setting('work_mem')", [], {"work_mem": "'8765kB'"})
     for _inside in range(2):
         assert statements.together([statement]) == [[("8765kB",)]]
         assert [_setting(name) for name in names] == before
