@@ -141,13 +141,17 @@ def with_words(lookups: Sequence[str], found: Statement) -> Statement:
     """A statement that finds passages, by `chunk_id`, with one column more: which of these each has, as `words` reads
     it."""
     flagged, of_flags = _flagged(lookups)
-    sql = f"""SELECT found.*, {flagged}::text FROM ({found.sql}) found CROSS JOIN LATERAL (
-        SELECT {_UNPACKED} AS l FROM kb_chunk c WHERE c.id = found.chunk_id OFFSET 0) chunks"""
-    return replace(found, sql=sql, params=[*of_flags, *found.params])
+    # Most that are near in meaning have none, across languages: those are not unpacked.
+    sql = f"""SELECT found.*, coalesce((SELECT {flagged}::text FROM (SELECT {_UNPACKED} AS l OFFSET 0) unpacked
+          WHERE c.lexemes @@ %s::tsquery), '{{}}')
+        FROM ({found.sql}) found
+        CROSS JOIN LATERAL (SELECT c.lexemes FROM kb_chunk c WHERE c.id = found.chunk_id OFFSET 0) c"""
+    anything = " | ".join(f"({one})" for one in lookups)
+    return replace(found, sql=sql, params=[*of_flags, anything, *found.params])
 
 
 def words(asked: Asked, found: Iterable[tuple[UUID, str | None]]) -> dict[UUID, Words]:
-    """How much of the query's weight each passage covers that has these of its words: {t,f,t}, or all that occur."""
+    """How much of the query's weight each passage covers that has these of its words: {t,f,t}, {}, or all there are."""
     known: dict[str | None, Words] = {}  # most have the same few words
     return {chunk_id: known.get(has) or known.setdefault(has, _words(asked, has)) for chunk_id, has in found}
 
