@@ -176,6 +176,7 @@ class Answering:
     def __init__(self, load: Callable[[], Reranker] | None = None, device: Priority = serving.DEVICE) -> None:
         self._load = load or _load
         self._device = device
+        self._pulse, self._queue = _pulse_key(), _queue_key()  # those of the model it loads, whatever is set later
         self._stop = threading.Event()
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, name="reranking", daemon=True)
@@ -209,17 +210,17 @@ class Answering:
             self._ready.set()
             self._serve(connection, reranker)
         with suppress(redis.RedisError):
-            life.leave(connection, _pulse_key())
+            life.leave(connection, self._pulse)
 
     def _show_life(self, connection: redis.Redis) -> None:
-        life.show(connection, _pulse_key(), seconds=PULSE_SECONDS)
+        life.show(connection, self._pulse, seconds=PULSE_SECONDS)
 
     def _serve(self, connection: redis.Redis, reranker: Reranker) -> None:
         """Outlives an outage of Redis."""
         while not self._stop.is_set():
             try:
                 self._show_life(connection)
-                taken: Any = connection.blpop([_queue_key()], timeout=1)
+                taken: Any = connection.blpop([self._queue], timeout=1)
                 if taken is not None:
                     self._answer(connection, reranker, json.loads(taken[1]))
             except redis.RedisError as error:

@@ -84,6 +84,17 @@ def test_it_is_gone_once_it_is_stopped():
         ask("another")
 
 
+def test_it_serves_the_model_it_was_made_for_whatever_is_set_later(settings):
+    with served(WordReranker()):
+        ask()
+        shown = reranking._pulse_key()
+        settings.RERANKER_MODEL = "another"
+        queries.connect().delete(shown)
+        waiting.until(lambda: bool(queries.connect().exists(shown)), seconds=5)
+        with pytest.raises(RerankerAway, match="No process serves"):
+            ask()
+
+
 def test_one_that_is_late_is_not_waited_for_and_computes_no_more():
     held = threading.Event()
     computed: list[Sequence[str]] = []
