@@ -1,6 +1,7 @@
 """The benchmark of search runs, prints what it measures and keeps nothing; how fast it was is nobody's to assert."""
 
 import json
+import re
 from io import StringIO
 
 import pytest
@@ -21,4 +22,6 @@ def test_it_works():
         assert figures["recall@10, 100 % in scope"] >= 0.9
     assert not any(model.objects.exists() for model in (Chunk, Collection, Embedding))
     call_command("bench", "search", *arguments, stdout=printed)
-    assert "400 chunks beside 200, hybrid" in printed.getvalue()
+    assert re.search(r"400 chunks beside 200, hybrid, times at p50  [\d.]+ \(goal: 2 or less\)", printed.getvalue())
+    assert re.search(r"hybrid, times the bare index +[\d.]+ \(goal: 2 or less\)", printed.getvalue())
+    assert re.search(r"recall@10, 0.05 % in scope +[\d.]+ \(goal: 0.95 or more\)", printed.getvalue())
