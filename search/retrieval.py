@@ -58,7 +58,7 @@ def search(
     if reranking.seconds:
         clock.move(reranking.seconds, out_of="rank", to="rerank")
     with clock.time("cite"):
-        hits = shape.hits(query, page)
+        hits = shape.hits(user, query, page)
     mode: Mode = query.mode if encoded else "lexical"
     return Answer(
         query,

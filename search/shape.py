@@ -8,10 +8,11 @@ from math import ceil
 from uuid import UUID
 
 import regex
+from django.contrib.auth.models import AnonymousUser
 from django.db.models import Q
 
 from kb import lexemes
-from kb.models import Chunk
+from kb.models import Chunk, User
 from search import citations, passages, ranking
 from search.hits import Cursor, Hit, Neighbour, Query, Scores
 from search.passages import Passage
@@ -81,9 +82,9 @@ def page(where: Scope, query: Query, ranked: Iterator[Candidate], reranking: Rer
     return heads.page()
 
 
-def hits(query: Query, shaped: Page) -> list[Hit]:
+def hits(user: User | AnonymousUser, query: Query, shaped: Page) -> list[Hit]:
     """The hits of a page, cited, with their neighbours."""
-    beside = _neighbours(shaped.shown, query.context) if query.context else {}
+    beside = _neighbours(user, shaped.shown, query.context) if query.context else {}
     cited = [_hit(rank, one) for rank, one in enumerate(shaped.shown, start=shaped.first_rank)]
     if not beside:
         return cited
@@ -251,14 +252,14 @@ def _hit(rank: int, one: Shaped) -> Hit:
     )
 
 
-def _neighbours(shown: Sequence[Shaped], context: int) -> dict[tuple[UUID, int], Neighbour]:
-    """The passages beside these hits, by revision and ordinal. Who may see a passage may see those beside it."""
+def _neighbours(user: User | AnonymousUser, shown: Sequence[Shaped], context: int) -> dict[tuple[UUID, int], Neighbour]:
+    """The passages beside these hits, by revision and ordinal, as far as this person may see them still."""
     wanted = Q(pk__in=[])
     for one in shown:
         passage = one.passage
         around = (passage.ordinal - context, passage.ordinal + context)
         wanted |= Q(revision=passage.revision_id, ordinal__range=around)
-    rows = Chunk.objects.filter(wanted).only("revision_id", "ordinal", "text", "start", "end")
+    rows = Chunk.objects.visible_to(user).filter(wanted).only("revision_id", "ordinal", "text", "start", "end")
     return {(row.revision_id, row.ordinal): Neighbour(row.pk, row.text, (row.start, row.end)) for row in rows}
 
 

@@ -7,8 +7,8 @@ from django.core.files.base import ContentFile
 
 from embeddings import queries
 from kb import ingestion
-from kb.models import Chunk
-from search import retrieval
+from kb.models import Chunk, Membership, Role
+from search import retrieval, shape
 from search.hits import BadQuery, Query
 
 pytestmark = pytest.mark.django_db
@@ -76,6 +76,23 @@ def test_neighbours_come_along(manual, alice):
         place = next(n for n, chunk in enumerate(chunks) if chunk.pk == hit.citation.id)
         assert [one.id for one in hit.before] == [chunk.pk for chunk in chunks[max(0, place - 1) : place]]
         assert [one.id for one in hit.after] == [chunk.pk for chunk in chunks[place + 1 : place + 2]]
+
+
+def test_neighbours_are_gone_as_soon_as_access_is(manual, bob, collection, monkeypatch):
+    access = Membership.objects.create(collection=collection, user=bob, role=Role.VIEWER)
+    query = Query("valve number 3", context=1, documents=(str(manual.pk),))
+    assert any(hit.before for hit in retrieval.search(bob, query).hits)
+    paged = retrieval._page
+
+    def revoked_meanwhile(*given: Any) -> shape.Page:
+        page = paged(*given)
+        access.delete()
+        return page
+
+    monkeypatch.setattr(retrieval, "_page", revoked_meanwhile)
+    hits = retrieval.search(bob, query).hits
+    assert hits
+    assert not any(hit.before or hit.after for hit in hits)
 
 
 def test_pages_by_cursor_hold_every_hit_once(manual, alice):
