@@ -39,6 +39,7 @@ def embed() -> None:
     if ingestion.embed_next():
         bell.ring("embed")
         ingestion.embed_while(lambda: not _stopping() and time.monotonic() <= until)
+        ingestion.settle()
 
 
 @shared_task(name="kb.tasks.sweep", soft_time_limit=60, time_limit=90)

@@ -10,7 +10,7 @@ from kb.ingestion.embedding import embed_next, embed_while, put_down
 from kb.ingestion.publishing import publish
 from kb.ingestion.reading import read_next, split
 from kb.ingestion.receiving import Receipt, receive, receive_revision
-from kb.ingestion.sweeping import refresh_means, sweep
+from kb.ingestion.sweeping import refresh_means, settle, sweep
 
 __all__ = [
     "Receipt",
@@ -28,6 +28,7 @@ __all__ = [
     "remove",
     "remove_collection",
     "retry",
+    "settle",
     "split",
     "sweep",
 ]

@@ -12,7 +12,7 @@ from django.db.models.functions import Now
 
 from embeddings import serving
 from embeddings.models import Space
-from kb import ingestion, storing
+from kb import ingestion, storing, tasks
 from kb.ingestion import reading
 from kb.models import (
     Chunk,
@@ -294,6 +294,19 @@ def test_the_means_follow_the_documents(upload, work, collection):
     ingestion.remove(Document.objects.filter(pk=document.pk))
     ingestion.sweep()
     assert not means.exists()
+
+
+def test_the_means_of_what_came_first_do_not_wait_for_the_sweep(upload, collection):
+    upload("tides.md", TIDES)
+    assert ingestion.read_next()
+    tasks.embed()
+    assert collection.language_means.get().passages == 2
+    upload("more.md", "# Ebb\n\nThe ebb is low water.\n")
+    assert ingestion.read_next()
+    tasks.embed()
+    assert collection.language_means.get().passages == 2
+    ingestion.sweep()
+    assert collection.language_means.get().passages == 3
 
 
 @pytest.mark.parametrize(
