@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.files.storage import default_storage
 
 from kb.models import Revision
-from kb.reading import sandbox
+from kb.reading.confined import sandbox
 
 MEDIA_TYPE = "application/pdf"
 

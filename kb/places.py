@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from kb import pictures
 from kb.models import Chunk, Revision, RevisionText
 from kb.pictures import Frame, Picture
-from kb.reading.children import Lost
+from kb.reading.confined.children import Lost
 from kb.reading.failures import Unreadable
 
 Range = tuple[int, int]

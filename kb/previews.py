@@ -13,10 +13,11 @@ from django.utils.translation import gettext as _
 from kb import ingestion
 from kb.chunking import Passage
 from kb.models import Chunk, Collection, Document
-from kb.reading import assembly, sandbox, sniffing
-from kb.reading.children import Lost
+from kb.reading import assembly, sniffing
+from kb.reading.confined import sandbox
+from kb.reading.confined.children import Lost
+from kb.reading.confined.sandbox import Limits
 from kb.reading.failures import Reason, Unreadable
-from kb.reading.sandbox import Limits
 from kb.reading.sections import Checkpoint, Item
 
 SECONDS = 20.0

@@ -24,8 +24,8 @@ from kb.chunking import Passage
 from kb.context import encoded_text
 from kb.models import Chunk, EmbeddingWork, ReadingPart, Revision, RevisionText
 from kb.models.revision import ATTEMPTS
-from kb.reading import wire
 from kb.reading.assembly import Reading
+from kb.reading.confined import wire
 from kb.reading.sections import Checkpoint, Item
 
 BEHIND = 2**40

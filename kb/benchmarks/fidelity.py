@@ -15,8 +15,9 @@ from kb import ingestion
 from kb.benchmarks import manual
 from kb.chunking import Passage
 from kb.models import Collection
-from kb.reading import assembly, sandbox, sniffing
+from kb.reading import assembly, sniffing
 from kb.reading.assembly import Reading
+from kb.reading.confined import sandbox
 
 _SAMPLED = 200
 _UNFOUND = 0.02

@@ -21,7 +21,8 @@ from django.db import connection, transaction
 from embeddings import spaces
 from kb import ingestion, storing
 from kb.models import Collection, Document, Revision, User
-from kb.reading import assembly, sandbox, sniffing
+from kb.reading import assembly, sniffing
+from kb.reading.confined import sandbox
 
 CONTENDERS = ("pypdf", "pdfium", "ours")
 STEPS = ("child", "parent", "split", "store")

@@ -23,8 +23,9 @@ from kb.chunking import Passage
 from kb.ingestion import publishing
 from kb.models import Collection, Revision, State
 from kb.models.revision import ATTEMPTS
-from kb.reading import assembly, sandbox, sniffing
+from kb.reading import assembly, sniffing
 from kb.reading.assembly import Reading
+from kb.reading.confined import sandbox
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.sections import About, Checkpoint, Item, Page, Progress, Warned
 

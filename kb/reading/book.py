@@ -13,9 +13,10 @@ from pathlib import Path
 from lxml import etree
 from msgspec.structs import replace
 
-from kb.reading import archive, html, text
+from kb.reading import archive, text
 from kb.reading.failures import Reason, Unreadable
 from kb.reading.headings import TITLE_LENGTH
+from kb.reading.html import reader as html
 from kb.reading.parts import Parts, resolved
 from kb.reading.sections import About, Item, Mark, Progress, Section, Warned
 

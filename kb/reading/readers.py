@@ -3,26 +3,18 @@
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from kb.reading import (
-    book,
-    delimited,
-    html,
-    markdown,
-    open_sheets,
-    open_slides,
-    open_text,
-    pdf,
-    plain,
-    sheets,
-    slides,
-    sniffing,
-    source,
-    syntaxes,
-    word,
-)
-from kb.reading.ocr import Scans
+from kb.reading import book, delimited, plain, sniffing, source, syntaxes
+from kb.reading.html import reader as html
+from kb.reading.markdown import reader as markdown
+from kb.reading.ocr.recognition import Scans
+from kb.reading.office import sheets, slides
+from kb.reading.opendocument import sheets as open_sheets
+from kb.reading.opendocument import slides as open_slides
+from kb.reading.opendocument import text as open_text
 from kb.reading.options import Options
+from kb.reading.pdf import reader as pdf
 from kb.reading.sections import Checkpoint, Item
+from kb.reading.word import reader as word
 
 _PLAIN = Options()
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from kb import originals, pictures
-from kb.reading.children import Lost
+from kb.reading.confined.children import Lost
 from kb.reading.failures import Unreadable
 from kb.views import access
 

@@ -4,8 +4,8 @@ import pytest
 from django.test import Client
 
 from kb.models import Document, User
-from kb.reading import children
-from kb.reading.children import Lost
+from kb.reading.confined import children
+from kb.reading.confined.children import Lost
 from tests.conftest import browser_of
 
 TIDES = "# Tides\n\nThe tide turns twice a day.\n\n## Moon\n\nThe moon pulls the sea.\n"

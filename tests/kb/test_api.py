@@ -9,8 +9,8 @@ from rest_framework.test import APIClient
 from embeddings.models import Space
 from kb import previews
 from kb.models import AccessToken, Chunk, Collection, Document, Membership, Role
-from kb.reading import children
-from kb.reading.children import Lost
+from kb.reading.confined import children
+from kb.reading.confined.children import Lost
 from tests.conftest import client_of
 
 pytestmark = pytest.mark.django_db

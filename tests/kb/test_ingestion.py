@@ -25,8 +25,8 @@ from kb.models import (
     RevisionText,
     State,
 )
-from kb.reading import pdf
 from kb.reading.failures import Unreadable
+from kb.reading.pdf import reader as pdf
 
 from .reading import files
 

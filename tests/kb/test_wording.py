@@ -50,7 +50,7 @@ WRITERS = {"Unreadable": 1, "Warned": 1, "malformed": 0, "_malformed": 0, "_bomb
 
 def calls(*names: str) -> Iterator[ast.Call]:
     """Where the source of the readers calls one of these."""
-    for path in sorted(READING.glob("*.py")):
+    for path in sorted(READING.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Call) and getattr(node.func, "id", "") in names:
                 yield node

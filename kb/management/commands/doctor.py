@@ -17,7 +17,7 @@ from embeddings import queries
 from embeddings.models import Space
 from kb import ingestion, spaces, storing
 from kb.models import Collection, Revision
-from kb.reading import tesseract
+from kb.reading.confined import tesseract
 
 
 class Command(BaseCommand):

@@ -34,7 +34,7 @@ def marked(section: Section) -> list[tuple[int, str]]:
 def servers() -> list[psutil.Process]:
     """The processes of ours that children are forked from."""
     living = [one for one in psutil.Process().children() if one.status() != psutil.STATUS_ZOMBIE]
-    return [one for one in living if "kb.reading.forkserver" in one.cmdline()]
+    return [one for one in living if "kb.reading.confined.forkserver" in one.cmdline()]
 
 
 def children() -> list[psutil.Process]:

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from kb.reading import archive, readers, sandbox, sniffing, wire
+from kb.reading import archive, readers, sniffing
+from kb.reading.confined import sandbox, wire
 from kb.reading.failures import Reason, Unreadable
 
 from . import packages

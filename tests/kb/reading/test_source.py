@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kb.reading import encoding, sandbox, sniffing, source, syntaxes
+from kb.reading import encoding, sniffing, source, syntaxes
+from kb.reading.confined import sandbox
 from kb.reading.sections import About, Section
 
 from .reading import marked, sections

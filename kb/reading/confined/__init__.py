@@ -1,0 +1,1 @@
+"""The processes that open files of strangers and can do no harm, readers and Tesseract, and who gives them orders."""

@@ -1,0 +1,1 @@
+"""Excel workbooks and PowerPoint presentations; Word files have a package of their own."""
