@@ -163,19 +163,12 @@ def test_a_process_that_ends_says_so():
         requests.encode(TEXTS, space=space, role="bare")
 
 
-def test_a_request_is_given_up_after_a_silence(monkeypatch):
+@pytest.mark.parametrize(("shown_ms", "said"), [(30_000, "did not answer"), (300, "is gone")])
+def test_a_process_that_is_silent_or_leaves_is_not_waited_for(monkeypatch, shown_ms, said):
     monkeypatch.setattr(requests, "SILENCE_SECONDS", 1)
     space = Space(pk=uuid.uuid4(), dimensions=64, max_tokens=512)
-    queries.connect().set(requests._pulse_key(space.pk), "1", ex=30)
-    with pytest.raises(EncoderAway, match="did not answer"):
-        requests.encode(TEXTS, space=space, role="bare")
-
-
-def test_a_process_that_leaves_is_not_waited_for(monkeypatch):
-    monkeypatch.setattr(requests, "SILENCE_SECONDS", 1)
-    space = Space(pk=uuid.uuid4(), dimensions=64, max_tokens=512)
-    queries.connect().set(requests._pulse_key(space.pk), "1", px=300)
-    with pytest.raises(EncoderAway, match="is gone"):
+    queries.connect().set(requests._pulse_key(space.pk), "1", px=shown_ms)
+    with pytest.raises(EncoderAway, match=said):
         requests.encode(TEXTS, space=space, role="bare")
 
 

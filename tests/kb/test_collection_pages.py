@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from kb import ingestion, previews
 from kb.models import Chunk, Collection, Document, Membership, State
+from kb.views import collections
 from tests.conftest import browser_of
 from tests.kb.conftest import TIDES
 
@@ -123,6 +124,21 @@ def test_the_table_is_filtered(browser, collection, upload, work, query, titles)
     upload("waiting.md", "Not read yet.")
     page = browser.get(f"{collection.get_absolute_url()}?{query}").content.decode()
     assert set(re.findall(r'<a id="open-[^>]*>([^<]*)</a>', page)) == titles
+
+
+def test_many_documents_are_pages_that_follow_each_other(browser, collection, upload, monkeypatch):
+    monkeypatch.setattr(collections, "PAGE_SIZE", 2)
+    for n in range(5):
+        upload(f"tide-{n}.md", f"{TIDES}{n}")
+    address: str | None = collection.get_absolute_url()
+    seen: list[str] = []
+    while address:
+        page = unescape(browser.get(address).content.decode())
+        assert f"Page {len(seen) // 2 + 1} of 3" in page
+        seen += re.findall(r'<a id="open-[^>]*>([^<]*)</a>', page)
+        following = re.search(r'rel="next" href="([^"]*)"', page)
+        address = following and collection.get_absolute_url() + following[1]
+    assert sorted(seen) == [f"tide-{n}" for n in range(5)]
 
 
 def test_the_table_costs_the_same_number_of_queries_however_long(
