@@ -35,6 +35,7 @@ _PART = regex.compile(r"[\p{L}\p{M}\p{N}]++")
 _QUOTED = regex.compile(r"'([^']*)'")
 _ONE_UNSPACED = regex.compile(rf"[{_UNSPACED}]", regex.V1)
 _DIGIT = regex.compile(r"\p{Nd}")
+_CODE = regex.compile(r"\p{L}.*\p{Nd}|(?:\p{Nd}+[^\p{L}\p{N}]+){2}\p{Nd}")
 
 
 def normalize(text: str) -> str:
@@ -75,6 +76,12 @@ def stemmed(text: str, language: str) -> dict[str, str]:
     words = dict.fromkeys(part for run in runs for part in ((run,) if run.isalnum() else _PART.findall(run)))
     found = stems.of(words, language)
     return {normalize(word)[:LEXEME_LIMIT]: normalize(stem)[:LEXEME_LIMIT] for word, stem in found.items()}
+
+
+def is_code(lexeme: str) -> bool:
+    """Whether it is a code, a part number, a version, the number of a paragraph: letters with a digit behind them
+    (KB-2041/7, A380, x.25), or three numbers (5.3.2). 1990s, 20th and 2.5 are none."""
+    return _CODE.search(lexeme) is not None
 
 
 def tsquery(lexeme: str) -> str:

@@ -49,22 +49,26 @@ class Wanted:
 class Term:
     """What a word or phrase of the query is looked for by: `tsquery`; `passages` is the number it stands in. Where a
     word has other forms there are two: one for the word in any form, and one for itself, with what is left of its
-    weight. Where a word stands in a passage is known, not where its other forms do (`placed`)."""
+    weight. Where a word stands in a passage is known, not where its other forms do (`placed`). Of a code it is known
+    how `rare` it is: 1 where it occurs nowhere, little where many passages have it; of other words nothing."""
 
     lexemes: tuple[str, ...]
     tsquery: str
     weight: float
     passages: int
     placed: bool = True
+    rare: float = 0.0
 
 
 @dataclass(frozen=True)
 class Words:
-    """How much of the query's weight in words a passage covers, 0 to 1; the telling lexemes it matched by; and how near
-    they stand to each other, where words alone decide."""
+    """How much of the query's weight in words a passage covers, 0 to 1; the telling lexemes it matched by; which share
+    of the query's codes it has, as far as they are rare; and how near its words stand to each other, where words alone
+    decide."""
 
     coverage: float
     matched: tuple[str, ...]
+    coded: float = 0.0
     nearness: float = 0.0
 
 
@@ -83,6 +87,10 @@ class Asked:
     @cached_property
     def total(self) -> float:
         return sum(term.weight for term in self.terms)
+
+    @cached_property
+    def codes(self) -> int:
+        return sum(term.rare > 0 for term in self.terms)
 
     def anything(self) -> str:
         return " | ".join(_bracketed(self.there))
@@ -177,12 +185,17 @@ def _best_of(where: scope.Scope, asked: Asked, limit: int, *, alone: bool = Fals
 def _terms(wanted: Wanted, passages: Mapping[str, int], rows: int) -> Iterator[Term]:
     """What a word weighs, by how rare it is in any form; a fifth of it is left to the word itself."""
     n = passages[wanted.in_any_form]
-    weight = math.log(1 + (max(rows - n, 0) + 0.5) / (n + 0.5))
+    weight = _weight(n, rows)
     if wanted.in_any_form == wanted.itself:
-        yield Term(wanted.names, wanted.itself, weight, n)
+        rare = weight / _weight(0, rows) if len(wanted.names) == 1 and lexemes.is_code(wanted.names[0]) else 0.0
+        yield Term(wanted.names, wanted.itself, weight, n, rare=rare)
     else:
         yield Term(wanted.names, wanted.in_any_form, STEM * weight, n, placed=False)
         yield Term(wanted.names[:1], wanted.itself, (1 - STEM) * weight, passages[wanted.itself])
+
+
+def _weight(passages: int, rows: int) -> float:
+    return math.log(1 + (max(rows - passages, 0) + 0.5) / (passages + 0.5))
 
 
 def _counts(where: scope.Scope, tsqueries: Sequence[str], rows: int) -> tuple[dict[str, int], int]:
@@ -297,4 +310,5 @@ def _words(asked: Asked, has: str | None) -> Words:
     found = [term for term, is_there in zip(asked.terms, flags, strict=False) if is_there == "t" and term.passages]
     heaviest = max(term.weight for term in asked.there)
     telling = (name for term in found if term.weight >= _TELLING * heaviest for name in term.lexemes)
-    return Words(sum(term.weight for term in found) / asked.total, tuple(telling))
+    coded = sum(term.rare for term in found) / asked.codes if asked.codes else 0.0
+    return Words(sum(term.weight for term in found) / asked.total, tuple(telling), coded)

@@ -11,6 +11,10 @@ LEXICAL_WEIGHT = 0.3
 docs/decisions.md)."""
 
 
+CODED_WEIGHT = 0.5
+"""The same for a passage that has the codes of the query, and hardly another has them (measured: docs/decisions.md)."""
+
+
 @dataclass(frozen=True)
 class Scale:
     """What a fused score is worth: the chance that the passage answers is 1 / (1 + exp(-slope * (fused - middle))).
@@ -38,14 +42,16 @@ questions, and for one in four when the right paragraph is taken away and others
 
 class Candidate(NamedTuple):
     """A chunk in the running. `semantic` is None where there is no embedding to compare, `lexical` is the share of the
-    query's weight in words it covers, `matched` the telling words, `nearness` how close together they stand. `fused` is
-    what the order is made by before a reranker has read it, `rerank` the chance that it answers in the reranker's eyes,
-    `score` that chance or, without a reranker, the one that `fused` stands for."""
+    query's weight in words it covers, `matched` the telling words, `coded` the share of the query's codes it has, as
+    far as they are rare, `nearness` how close together its words stand. `fused` is what the order is made by before a
+    reranker has read it, `rerank` the chance that it answers in the reranker's eyes, `score` that chance or, without a
+    reranker, the one that `fused` stands for."""
 
     chunk_id: UUID
     semantic: float | None = None
     lexical: float | None = None
     matched: tuple[str, ...] = ()
+    coded: float = 0.0
     nearness: float = 0.0
     fused: float = 0.0
     score: float = 0.0
@@ -65,10 +71,11 @@ class Candidate(NamedTuple):
 def fuse(candidates: Sequence[Candidate], scale: Scale) -> Iterator[Candidate]:
     """Candidates with their fused score, 0 to 1, best first.
 
-    The two scores are joined as evidence, not by rank: 1 - (1 - semantic)(1 - w * lexical^3). Across languages hardly
-    a word of the query is covered, the cube makes little of little, and meaning alone decides; an exact code or
-    name covers much and wins. Ranks of equal weight would let the first of a meaningless list of words win. Where there
-    are only words, those that stand closer together win among equals.
+    The scores are joined as evidence, not by rank: 1 - (1 - semantic)(1 - w * lexical^3)(1 - c * coded). Across
+    languages hardly a word of the query is covered, the cube makes little of little, and meaning alone decides; a name
+    covers much and wins. A code says the same in every language, so it counts by itself, however many words stand
+    beside it. Ranks of equal weight would let the first of a meaningless list of words win. Where there are only words,
+    those that stand closer together win among equals.
     """
     joined = _worded if all(one.semantic is None for one in candidates) else _joined
     ordered = sorted((-joined(one), one.chunk_id.int, one) for one in candidates)
@@ -85,9 +92,9 @@ def below(one: Candidate, least: float) -> Candidate:
     return one._replace(score=min(one.score, least))
 
 
-def fused(semantic: float, lexical: float) -> float:
-    """The two scores in one. Grows with each."""
-    return 1.0 - (1.0 - max(0.0, semantic)) * (1.0 - LEXICAL_WEIGHT * lexical**3)
+def fused(semantic: float, lexical: float, coded: float) -> float:
+    """The scores in one. Grows with each."""
+    return 1.0 - (1.0 - max(0.0, semantic)) * (1.0 - LEXICAL_WEIGHT * lexical**3) * (1.0 - CODED_WEIGHT * coded)
 
 
 def _worded(one: Candidate) -> float:
@@ -96,4 +103,4 @@ def _worded(one: Candidate) -> float:
 
 
 def _joined(one: Candidate) -> float:
-    return fused(one.semantic or 0.0, one.lexical or 0.0)
+    return fused(one.semantic or 0.0, one.lexical or 0.0, one.coded)

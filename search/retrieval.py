@@ -215,7 +215,7 @@ def _worded(
 
 
 def _candidate(chunk_id: UUID, score: float | None, words: lexical.Words) -> Candidate:
-    return Candidate(chunk_id, score, words.coverage, words.matched, words.nearness)
+    return Candidate(chunk_id, score, words.coverage, words.matched, words.coded, words.nearness)
 
 
 def _scores(found: Sequence[Sequence[Row]]) -> dict[UUID, float]:

@@ -209,11 +209,11 @@ class TestFusion:
         )
         assert [one.chunk_id for one in ranked] == [words, meaning, nearly_blind]
 
-    @given(st.floats(-1, 1), st.floats(0, 1), st.floats(0, 1))
-    def test_more_words_never_lower_a_score(self, semantic, some, more):
-        low, high = sorted((some, more))
-        [a] = ranking.fuse([Candidate(uuid.UUID(int=1), semantic, low)], ranking.CENTRED)
-        [b] = ranking.fuse([Candidate(uuid.UUID(int=1), semantic, high)], ranking.CENTRED)
+    @given(st.floats(-1, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+    def test_more_words_and_codes_never_lower_a_score(self, semantic, some, more, a_code, codes):
+        (low, high), (few, many) = sorted((some, more)), sorted((a_code, codes))
+        [a] = ranking.fuse([Candidate(uuid.UUID(int=1), semantic, low, coded=few)], ranking.CENTRED)
+        [b] = ranking.fuse([Candidate(uuid.UUID(int=1), semantic, high, coded=many)], ranking.CENTRED)
         assert 0 <= a.fused <= b.fused <= 1
         assert 0 <= a.score <= b.score <= 1
 
@@ -235,6 +235,14 @@ class TestLexemes:
     )
     def test_they_are(self, text, expected):
         assert list(lexemes.lexemes(text)) == expected
+
+    @pytest.mark.parametrize("code", ["KB-2041/7", "A380", "5.3.2", "27B-6", "X.25", "кислород-18", "10.0.0.1"])
+    def test_codes_are_known(self, code):
+        assert lexemes.is_code(lexemes.normalize(code))
+
+    @pytest.mark.parametrize("word", ["1990s", "20th", "2.5", "2015-16", "20-jährige", "4711", "e-mail", "年假", "ABC"])
+    def test_numbers_and_words_are_no_codes(self, word):
+        assert not lexemes.is_code(lexemes.normalize(word))
 
     @pytest.mark.parametrize("trap", ["a-", "1.", "ab1-/._", "中", "a\u0301"])
     def test_long_runs_without_spaces_are_no_trap(self, trap):

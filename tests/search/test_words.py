@@ -90,6 +90,12 @@ def test_words_are_found(library, alice):
     assert "code" not in found(alice, "spare part -KB-2041/7", mode="semantic")
 
 
+@pytest.mark.parametrize("beside", ["每位员工怎么清洗", "Wird das danach jährlich geprüft?", "เปลี่ยนเมื่อไหร่"])
+def test_a_code_is_found_whatever_stands_beside_it(library, alice, beside):
+    assert found(alice, f"{beside} KB-2041/7", mode="hybrid")[0] == "code"
+    assert found(alice, f"KB-2041/8 {beside}", mode="hybrid")[0] == "other-code"
+
+
 @pytest.mark.parametrize(
     ("query", "wanted", "words", "phrases", "excluded"),
     [
