@@ -26,6 +26,10 @@ DRIVERS = 500
 """Above, passages are found by the rarest words of the query, as many as together stand in so many passages: whoever
 has only common ones covers little and would not come near the top."""
 
+EQUALS = 1_000
+"""Of more passages that have all words, where each is common and words alone decide, it is not asked how near to each
+other they stand."""
+
 STEM = 0.8
 """What another form of a word is worth beside the word itself (measured: docs/decisions.md)."""
 
@@ -259,14 +263,18 @@ def _best(asked: Asked, matching: str, params: Sequence[Any], limit: int, *, alo
     score = " + ".join(f"%s::float8 * has[{place}]::int" for place in range(1, len(weights) + 1))
     flagged, of_flags = _flagged([term.tsquery for term in asked.terms])
     near, of_near = (_near("l", _THOSE_IT_HAS), [_placed(asked.terms)]) if alone else _NOT_ASKED
+    # Alone, all that cover as much as the last: among equals those win whose words stand together, which is known later.
+    cut = f"FETCH FIRST {limit} ROWS WITH TIES" if alone else f", id LIMIT {limit}"
     statement = f"""SELECT id, has::text, {near} FROM (SELECT id, l, has FROM (SELECT id, l, {flagged} AS has
         FROM (SELECT c.id, {_UNPACKED} AS l {matching} OFFSET 0) chunks OFFSET 0) flagged
-        ORDER BY {score} DESC, id LIMIT {limit}) best"""
+        ORDER BY {score} DESC {cut}) best"""
     return Statement(statement, [*of_near, *of_flags, *params, *weights])
 
 
 def _with_all(where: scope.Scope, asked: Asked, limit: int, *, alone: bool) -> Statement:
-    """Some of the passages that have every word; none covers more than another."""
+    """Some of the passages that have every word; none covers more than another. Alone, so many that those whose words
+    stand together are likely among them, and the same on every page."""
+    limit = max(limit, EQUALS) if alone else limit
     words = " & ".join(_bracketed(asked.there))
     placed = " & ".join(filter(None, _placed(asked.there)))
     near, of_near = (_near("c.lexemes", "%s"), [placed]) if alone else _NOT_ASKED

@@ -98,8 +98,8 @@ def fused(semantic: float, lexical: float, coded: float) -> float:
 
 
 def _worded(one: Candidate) -> float:
-    """Nearness moves a score by less than any word does."""
-    return (one.lexical or 0.0) * (0.99 + 0.01 * min(one.nearness, 1.0))
+    """Nearness moves a score by less than any word does, so that no page has to know what stands on the next ones."""
+    return (one.lexical or 0.0) * (0.9999 + 0.0001 * min(one.nearness, 1.0))
 
 
 def _joined(one: Candidate) -> float:

@@ -59,6 +59,28 @@ def test_words_that_stand_together_come_first_where_words_alone_decide(library, 
     assert answer.hits[0].scores.lexical == answer.hits[1].scores.lexical
 
 
+@pytest.mark.parametrize("few_rows", [lexical.FEW_ROWS, 0])
+def test_words_alone_find_all_and_those_that_stand_together_first(upload, work, alice, monkeypatch, few_rows):
+    """However many cover as much, and however few are fetched at first."""
+    monkeypatch.setattr(lexical, "FEW_ROWS", few_rows)
+    monkeypatch.setattr(retrieval, "CANDIDATES", 5)
+    texts = [f"Vessel {n} lies in the dock, where in spring all of the wall was painted." for n in range(24)]
+    for n, text in enumerate([*texts, *(f"Vessel painted: {n}." for n in range(6))]):
+        upload(f"{n}.txt", text)
+    work()
+    seen, cursor = [], None
+    while answer := retrieval.search(
+        alice, Query("vessel painted", mode="lexical", limit=3, after=cursor, folding=False)
+    ):
+        seen += answer.hits
+        cursor = answer.next
+        if cursor is None:
+            break
+    assert len({hit.citation.id for hit in seen}) == len(seen) == 30
+    together = ["Vessel painted" in hit.text for hit in seen]
+    assert together == sorted(together, reverse=True)
+
+
 def test_words_are_found(library, alice):
     """One test asks for everything: the library is the same, and slow to make."""
     expected = {
