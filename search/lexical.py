@@ -263,7 +263,7 @@ def _best(asked: Asked, matching: str, params: Sequence[Any], limit: int, *, alo
     score = " + ".join(f"%s::float8 * has[{place}]::int" for place in range(1, len(weights) + 1))
     flagged, of_flags = _flagged([term.tsquery for term in asked.terms])
     near, of_near = (_near("l", _THOSE_IT_HAS), [_placed(asked.terms)]) if alone else _NOT_ASKED
-    # Alone, all that cover as much as the last: among equals those win whose words stand together, which is known later.
+    # Alone, all that cover as much as the last: of equals those win whose words stand together, which is known later.
     cut = f"FETCH FIRST {limit} ROWS WITH TIES" if alone else f", id LIMIT {limit}"
     statement = f"""SELECT id, has::text, {near} FROM (SELECT id, l, has FROM (SELECT id, l, {flagged} AS has
         FROM (SELECT c.id, {_UNPACKED} AS l {matching} OFFSET 0) chunks OFFSET 0) flagged

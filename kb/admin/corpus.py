@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from kb import ingestion, wording
-from kb.admin.rows import ReadOnly
+from kb.admin.rows import ReadOnly, Whole
 from kb.admin.spaces import ReembeddingAdmin
 from kb.models import (
     AccessToken,
@@ -43,7 +43,7 @@ class MembershipInline(admin.TabularInline[Membership, Collection]):
 
 
 @admin.register(Collection)
-class CollectionAdmin(admin.ModelAdmin[Collection]):
+class CollectionAdmin(Whole, admin.ModelAdmin[Collection]):
     list_display = ("name", "owner", "documents_column", "instruction_domain", "active_space", "created_at")
     list_filter = ("instruction_domain", "balance_languages", "active_space")
     list_select_related = ("owner", "active_space")
@@ -136,7 +136,7 @@ class RevisionInline(ReadOnly, admin.TabularInline[Revision, Document]):
 
 
 @admin.register(Document)
-class DocumentAdmin(admin.ModelAdmin[Document]):
+class DocumentAdmin(Whole, admin.ModelAdmin[Document]):
     list_display = (
         "title", "collection", "state_column", "reason_column", "kind_column", "language_column", "chunks_column",
         "created_at",

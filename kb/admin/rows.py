@@ -1,4 +1,4 @@
-"""Rows that the console shows and nobody changes there."""
+"""Rows that the console shows and nobody changes there, and rows that are deleted with all that hangs on them."""
 
 from typing import Any
 
@@ -16,3 +16,15 @@ class ReadOnly:
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class Whole:
+    """Rows that are deleted with all that tells of them; nobody is asked for a permission to delete that."""
+
+    def get_deleted_objects(
+        self, objs: Any, request: HttpRequest
+    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
+        rows = list(objs)
+        allowed = all(self.has_delete_permission(request, one) for one in rows)  # type: ignore[attr-defined]
+        missing = set() if allowed else {str(self.opts.verbose_name)}  # type: ignore[attr-defined]
+        return [str(one) for one in rows], {str(self.opts.verbose_name_plural): len(rows)}, missing, []  # type: ignore[attr-defined]

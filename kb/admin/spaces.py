@@ -26,12 +26,12 @@ from django_htmx.http import HttpResponseClientRefresh
 from embeddings import queries, registry
 from embeddings.models import Registration, Space
 from kb import reembedding, spaces, wording
-from kb.admin.rows import ReadOnly
+from kb.admin.rows import ReadOnly, Whole
 from kb.models import Collection, Reembedding, User
 
 
 @admin.register(Space)
-class SpaceAdmin(admin.ModelAdmin[Space]):
+class SpaceAdmin(Whole, admin.ModelAdmin[Space]):
     """What a space is follows from its model's files; only the kind of its index is chosen."""
 
     list_display = (
@@ -92,12 +92,6 @@ class SpaceAdmin(admin.ModelAdmin[Space]):
 
     def has_delete_permission(self, request: HttpRequest, obj: Space | None = None) -> bool:
         return super().has_delete_permission(request, obj) and (obj is None or not spaces.users_of(obj).exists())
-
-    def get_deleted_objects(
-        self, objs: Any, request: HttpRequest
-    ) -> tuple[list[str], dict[str, int], set[str], list[str]]:
-        """What tells of a space goes with it, and nobody is asked for a permission to delete that."""
-        return [str(one) for one in objs], {str(self.opts.verbose_name_plural): len(objs)}, set(), []
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None) -> Any:
         try:

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from django.urls import reverse
 
@@ -67,10 +68,30 @@ def test_the_curator_retries_reads_again_and_deletes(curator, upload, work, tide
     assert not Chunk.objects.exists()
 
 
-def test_the_curator_deletes_a_collection(curator, collection, tides):
-    curator.post(reverse("admin:kb_collection_delete", args=[collection.pk]), {"post": "yes"})
+@pytest.mark.parametrize("way", ["its page", "the list"])
+def test_the_curator_deletes_a_collection(curator, collection, tides, way):
+    """With the means of its languages, which nobody deletes by themselves."""
+    ingestion.sweep()
+    assert collection.language_means.exists()
+    if way == "its page":
+        address, given = reverse("admin:kb_collection_delete", args=[collection.pk]), {}
+    else:
+        address, given = reverse("admin:kb_collection_changelist"), {"_selected_action": [str(collection.pk)]}
+    assert "permission to delete" not in curator.post(address, {"action": "delete_selected", **given}).content.decode()
+    curator.post(address, {"action": "delete_selected", "post": "yes", **given})
     assert not Collection.objects.exists()
     assert not Revision.objects.exists()
+
+
+def test_who_may_only_look_deletes_no_collection(bob, collection):
+    bob.is_staff = True
+    bob.save()
+    bob.user_permissions.add(Permission.objects.get(codename="view_collection"))
+    visitor = browser_of(bob)
+    visitor.post(reverse("admin:kb_collection_delete", args=[collection.pk]), {"post": "yes"})
+    chosen = {"_selected_action": [str(collection.pk)]}
+    visitor.post(reverse("admin:kb_collection_changelist"), {"action": "delete_selected", "post": "yes", **chosen})
+    assert Collection.objects.exists()
 
 
 def test_a_token_is_shown_once(curator, alice):
