@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from django import template
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from kb import wording
 from search.hits import Citation, Hit
@@ -14,7 +15,7 @@ register = template.Library()
 
 _CLOSENESS: tuple[tuple[float, str | Promise], ...] = (
     (0.75, _("Very close")),
-    (0.5, _("Close")),
+    (0.5, pgettext_lazy("a score", "Close")),
     (0.25, _("Related")),
     (0.0, _("Loosely related")),
 )
