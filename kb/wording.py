@@ -84,7 +84,9 @@ _REASON_REMEDIES: dict[Reason, str | Promise] = {
     Reason.UNSUPPORTED_TYPE: _(
         "Save it as one of the kinds that can be read, PDF or Word (.docx) for example, and upload that."
     ),
-    Reason.TYPE_MISMATCH: _SAVE_AGAIN,
+    Reason.TYPE_MISMATCH: _(
+        "Rename the file to what it is, or save it as what its name says, and upload that as the newer file."
+    ),
     Reason.TOO_MANY_PAGES: _SPLIT,
     Reason.TIMEOUT: _LIGHTEN,
     Reason.OUT_OF_MEMORY: _LIGHTEN,

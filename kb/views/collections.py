@@ -1,5 +1,6 @@
 """Pages of collections: all of them, one with its documents, its settings."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -7,6 +8,8 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Page, Paginator
 from django.db.models import Count, Q
+from django.forms import BaseForm
+from django.forms.utils import ErrorList
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -132,13 +135,19 @@ def preview(request: HttpRequest, slug: str) -> HttpResponse:
 def _tried(form: SettingsForm, chosen: PreviewForm) -> dict[str, Any]:
     """The preview, or in words why there is none."""
     if not form.is_valid() or not chosen.is_valid():
-        return {"mistakes": [*form.errors.values(), *chosen.errors.values()]}
+        return {"mistakes": [*_mistakes(form), *_mistakes(chosen)]}
     try:
         return {"preview": previews.of(chosen.cleaned_data["document"], form.instance)}
     except previews.TooLong as why:
         return {"refusal": str(why)}
     except Unreadable as failure:
         return {"refusal": sentences.said(str(failure.detail))}
+
+
+def _mistakes(form: BaseForm) -> Iterator[tuple[str, ErrorList]]:
+    """What is wrong, by the name of its field; of no field in particular without."""
+    for name, errors in form.errors.items():
+        yield (str(form[name].label) if name in form.fields else ""), errors
 
 
 def render_settings(
