@@ -17,7 +17,7 @@ from embeddings.queries import EncoderAway
 from kb import boundaries
 from kb.models import Chunk, Collection, Reembedding, User
 from search import retrieval, runs
-from search.hits import Hit, Query
+from search.hits import BadQuery, Hit, Query
 from search.models import EvaluationRun, RunState
 
 QUESTIONS = 20
@@ -111,7 +111,10 @@ def _question(chunk: Chunk) -> str:
 
 def _hits(user: User | AnonymousUser, collection: Collection, space: Space, question: str) -> Sequence[Hit]:
     query = Query(question, collections=(str(collection.pk),), limit=DEPTH, mode="semantic", rerank=False)
-    answer = retrieval.search(user, query, space_id=space.pk)
+    try:
+        answer = retrieval.search(user, query, space_id=space.pk)
+    except BadQuery:
+        return []  # a sentence that is no question: a minus and a word
     if answer.degraded:
         raise EncoderAway(answer.degraded)
     return answer.hits

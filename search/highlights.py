@@ -46,7 +46,8 @@ def answering(
     One or two of a passage; none of a passage with a single sentence, as it would be highlighted whole. Nothing at all
     when the encoder does not answer within `timeout` seconds.
     """
-    if not query_text.strip():
+    wanted = syntax.parse(query_text).wanted
+    if not wanted:
         return {}
     deadline = time.monotonic() + timeout
     chunks = citations.chunks(user, list(chunk_ids)[:MOST_PASSAGES])
@@ -54,7 +55,7 @@ def answering(
     for space_id in dict.fromkeys(chunk.revision.document.collection.active_space_id for chunk in chunks.values()):
         of_space = [c for c in chunks.values() if c.revision.document.collection.active_space_id == space_id]
         try:
-            found |= _nearest(syntax.parse(query_text).wanted, of_space, space_id, deadline)
+            found |= _nearest(wanted, of_space, space_id, deadline)
         except queries.EncoderAway:
             continue
     return found

@@ -11,7 +11,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import gettext as _
 
 from kb.models import User
-from search import beside, lexical, meaning, nearest, ranking, scope, shape, statements
+from search import beside, lexical, meaning, nearest, ranking, scope, shape, statements, syntax
 from search.clock import Clock
 from search.hits import Answer, BadQuery, Mode, Query
 from search.meaning import Encoded
@@ -39,8 +39,7 @@ def search(
     there is nothing to look for.
     """
     started = time.perf_counter()
-    if not query.text.strip() and query.like is None:
-        raise BadQuery(_("Type what you are looking for."))
+    _check(query)
     clock = Clock()
     example = meaning.example_of(user, query)
     where = scope.of(user, query)
@@ -59,7 +58,7 @@ def search(
         clock.move(reranking.seconds, out_of="rank", to="rerank")
     with clock.time("cite"):
         hits = shape.hits(user, query, page)
-    mode: Mode = query.mode if encoded else "lexical"
+    mode: Mode = query.mode if encoded or not degraded else "lexical"
     return Answer(
         query,
         hits,
@@ -75,6 +74,15 @@ def search(
         timings_ms=clock.milliseconds,
         took_ms=round((time.perf_counter() - started) * 1000, 1),
     )
+
+
+def _check(query: Query) -> None:
+    if query.like is not None:
+        return
+    if not query.text.strip():
+        raise BadQuery(_("Type what you are looking for."))
+    if not syntax.parse(query.text).wanted:
+        raise BadQuery(_("A minus leaves passages out. Say what you are looking for, too, or put it in quotes."))
 
 
 @dataclass(frozen=True)

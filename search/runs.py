@@ -26,7 +26,7 @@ from kb import bell
 from kb.models import Collection, Embedding, User
 from search import evaluation, judging, retrieval
 from search.evaluation import Judged
-from search.hits import Query
+from search.hits import BadQuery, Query
 from search.judging import Target
 from search.models import EvaluationRun, GoldenQuery, Judgement, Outcome, RunState
 from search.models.run import ATTEMPTS
@@ -275,7 +275,10 @@ def _ask(user: User, run: EvaluationRun, query: GoldenQuery, wanted: Sequence[Ta
         return []
     asked = Query(query.text, collections=(str(run.collection_id),), limit=DEPTH, rerank=bool(run.reranker))
     # What a reranker is worth is measured whatever the time box of searches; how long it takes, their log shows.
-    answer = retrieval.search(user, asked, space_id=run.space_id, patience=settings.LEASE_SECONDS / 2)
+    try:
+        answer = retrieval.search(user, asked, space_id=run.space_id, patience=settings.LEASE_SECONDS / 2)
+    except BadQuery:
+        return judging.judge(query, [], wanted)  # it asks for nothing
     if answer.degraded:
         raise queries.EncoderAway(answer.degraded)
     if answer.reranker_away:

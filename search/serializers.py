@@ -41,7 +41,8 @@ class QuerySerializer(Strict):
     query = serializers.CharField(
         max_length=4000,
         required=False,
-        help_text='Words; "words in quotes" stand together, passages with -words are left out. Not needed with `like`.',
+        help_text='Words; passages with -words are left out. "Words in quotes" must stand together by words alone and '
+        "where nothing else is asked; beside other words they weigh much. Not needed with `like`.",
     )
     collections = serializers.ListField(child=serializers.CharField(max_length=80), max_length=100, required=False)
     documents = serializers.ListField(child=serializers.UUIDField(), max_length=100, required=False)

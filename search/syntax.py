@@ -31,15 +31,13 @@ class Parsed:
 
 @lru_cache(maxsize=64)  # one query is asked for by scope, encoder and word search
 def parse(query: str) -> Parsed:
-    """The parts of a query. One that excludes words and asks for nothing else is taken as it stands."""
+    """The parts of a query."""
     phrases: list[str] = []
     excluded: list[str] = []
     for found in _SPECIAL.finditer(query):
         given = found["excluded"] or found["phrase"]
         (excluded if found["excluded"] else phrases).append(lexemes.phrase(given))
     wanted = _SPECIAL.sub(lambda found: "" if found["excluded"] else found[0], query).strip()
-    if not wanted:
-        return Parsed(query, query, (), ())
     words = " ".join(_SPECIAL.sub(" ", query).split())
     return Parsed(wanted, words, _distinct(phrases), _distinct(excluded))
 

@@ -16,7 +16,19 @@ from embeddings import queries
 from kb.models import Chunk, Collection, Document, Revision, User
 from kb.models.document import UNFINISHED
 from kb.views import access
-from search import addresses, citations, facets, golden, highlights, log, quotations, reranking, retrieval, scope
+from search import (
+    addresses,
+    citations,
+    facets,
+    golden,
+    highlights,
+    log,
+    quotations,
+    reranking,
+    retrieval,
+    scope,
+    syntax,
+)
 from search import comparison as comparing
 from search.addresses import Address
 from search.hits import MODES, Answer, BadQuery, Citation
@@ -102,6 +114,7 @@ def _page(request: HttpRequest, address: Address) -> HttpResponse:
     }
     if not answer or not answer.hits:
         context["stock"] = _stock(person)
+        context["has_quotes"] = bool(syntax.parse(address.text).phrases)
     if not answer and not refusal:
         context["saved"] = SavedSearch.objects.filter(user=person)
         context["recent"] = [addresses.kept(one.asked) for one in RecentSearch.objects.of(person)[:RECENT]]

@@ -5,13 +5,15 @@ import uuid
 from html import unescape
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
 from embeddings.models import Space
 from kb import ingestion
 from kb.models import Chunk, Collection, User
-from search.hits import Citation, Hit, Scores
+from search import retrieval
+from search.hits import Citation, Hit, Query, Scores
 from search.templatetags import passages
 
 pytestmark = pytest.mark.django_db
@@ -89,6 +91,20 @@ def test_it_is_narrowed_to_a_collection(browser, corpus, alice, space, answering
 def test_nothing_found_says_so(browser, corpus):
     page = browser.get("/", {"q": "zebra", "mode": "lexical"}).content.decode()
     assert "No passage was found" in page
+    page = browser.get("/", {"q": '"zebra moon"'}).content.decode()
+    assert "Take the quotes away" in page
+    page = browser.get("/", {"q": "-zebra"}).content.decode()
+    assert "A minus leaves passages out" in page
+
+
+def test_the_command_line_names_the_collections_there_are(corpus, alice):
+    with pytest.raises(CommandError, match=r"'nope' \(there are: field-notes\)"):
+        call_command("search", "moon", "--collection", "nope", "--user", "alice")
+
+
+def test_nothing_to_be_searched_is_no_fault_of_the_encoder(charlie, answering):
+    answer = retrieval.search(charlie, Query("moon"))
+    assert (answer.mode, answer.degraded, answer.hits) == ("hybrid", "", [])
 
 
 def test_without_the_encoder_it_goes_on_by_words_and_says_so(browser, corpus, collection):

@@ -62,6 +62,14 @@ def expire() -> None:
     EvaluationRun.objects.update(lease_expires_at=Now() - timedelta(seconds=1))
 
 
+def test_a_golden_query_that_asks_for_nothing_finds_nothing(notes, golden, alice, collection):
+    golden("-engine", notes["boats"])
+    golden("outboard engine", notes["boats"])
+    run = runs.finish(runs.start(alice, collection))
+    assert (run.state, run.queries) == (RunState.DONE, 2)
+    assert run.figures["all"]["recall@1"] == 0.5
+
+
 def test_it_measures_by_language_pair(questions, collection, alice, space):
     run = runs.start(alice, collection)
     assert (run.state, run.figures) == (RunState.WAITING, {})

@@ -9,7 +9,7 @@ from embeddings.models import Space
 from kb import lexemes
 from kb.models import Chunk, Collection, CommonLexeme, Document
 from search import lexical, retrieval, syntax
-from search.hits import Query
+from search.hits import BadQuery, Query
 
 pytestmark = pytest.mark.django_db
 
@@ -126,7 +126,8 @@ def test_a_code_is_found_whatever_stands_beside_it(library, alice, beside):
         ("boat -dinghy", "boat", "boat", (), ("'dinghy'",)),
         ("at -5 degrees", "at -5 degrees", "at -5 degrees", (), ()),
         ("sea-water", "sea-water", "sea-water", (), ()),
-        ("-dinghy", "-dinghy", "-dinghy", (), ()),
+        ("-dinghy", "", "", (), ("'dinghy'",)),
+        ('"-dinghy"', '"-dinghy"', "", ("'dinghy'",), ()),
         ("“年假”", "“年假”", "", ("'年假'",), ()),
         ('"!?"', '"!?"', "", (), ()),
         ("年假 －请假", "年假", "年假", (), ("'请假'",)),
@@ -134,6 +135,12 @@ def test_a_code_is_found_whatever_stands_beside_it(library, alice, beside):
 )
 def test_a_query_is_taken_apart(query, wanted, words, phrases, excluded):
     assert syntax.parse(query) == syntax.Parsed(wanted, words, phrases, excluded)
+
+
+@pytest.mark.parametrize("text", ["-dinghy", '-"annual leave" －请假'])
+def test_who_only_leaves_out_is_asked_what_for(alice, text):
+    with pytest.raises(BadQuery, match="A minus leaves passages out"):
+        retrieval.search(alice, Query(text))
 
 
 def test_the_word_itself_comes_before_its_other_forms(upload, work, answering, alice):

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from kb.models import User
+from kb.models import Collection, User
 from search import retrieval
 from search.hits import MODES, BadQuery, Query
 from search.serializers import answer_json
@@ -27,6 +27,7 @@ class Command(BaseCommand):
         user = User.objects.filter(**named).order_by("date_joined").first()
         if user is None:
             raise CommandError("There is no such person, or no administrator yet.")
+        _check(options["collection"], user)
         query = Query(
             options["query"], tuple(options["collection"]), limit=max(1, options["limit"]), mode=options["mode"]
         )
@@ -44,3 +45,10 @@ class Command(BaseCommand):
             self.stdout.write(f"   {' '.join(hit.text.split())[:300]}\n   {hit.citation.url}\n")
         if not answer.hits:
             self.stdout.write("Nothing was found.")
+
+
+def _check(slugs: list[str], user: User) -> None:
+    known = set(Collection.objects.visible_to(user).values_list("slug", flat=True))
+    for slug in slugs:
+        if slug not in known:
+            raise CommandError(f"{user} sees no collection {slug!r} (there are: {', '.join(sorted(known)) or 'none'}).")
