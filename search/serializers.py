@@ -71,7 +71,9 @@ class QuerySerializer(Strict):
     )
     like = serializers.UUIDField(required=False, help_text="A passage: what says something similar is looked for.")
     group = serializers.ChoiceField(
-        choices=GROUPS, default="passage", help_text="With `document`, a document is one hit and the rest of it `more`."
+        choices=GROUPS,
+        default="passage",
+        help_text="With `document`, a document is one hit, and up to three further ones of it are its `more`.",
     )
     context = serializers.IntegerField(  # type: ignore[assignment]  # as `label` below
         min_value=0, max_value=5, default=0, help_text="So many passages on either side of each hit come along."

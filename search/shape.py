@@ -26,6 +26,9 @@ DEEPEST = 1_000
 GROUPED = 3
 """Further hits that are shown of one document, where hits are grouped."""
 
+LOOKED_THROUGH = 100
+"""So many passages at least are looked through for further hits of the documents shown, however few a page shows."""
+
 _ALIKE = 0.8
 """The share of word triples that two passages which say the same have in common (Broder's resemblance)."""
 
@@ -71,7 +74,7 @@ class Page:
 
 def page(where: Scope, query: Query, ranked: Iterator[Candidate], reranking: Reranking) -> Page:
     """The hits of the page asked for, of candidates in their order."""
-    fetched = max(query.reach, reranking.depth) + _SPARE
+    fetched = max(query.reach, reranking.depth, LOOKED_THROUGH if query.group == "document" else 0) + _SPARE
     folded = _folded(_standing(where, ranked, fetched), folding=query.folding)
     first = list(islice(folded, reranking.depth))
     chances = reranking.chances([one.passage for one in first])
@@ -128,12 +131,14 @@ class _Heads:
         self._heads: list[Shaped] = []
         self._of_document: dict[UUID, Shaped] = {}
         self._best = 0.0
+        self._taken = 0
         self._ends = False
 
     def take(self, one: Shaped) -> bool:
         """Whether another is wanted after this one."""
         query, document = self._query, one.passage.document_id
         self._best = max(self._best, one.candidate.score)
+        self._taken += 1
         if query.min_score is not None and one.candidate.score < query.min_score:
             self._ends = True
             return False
@@ -142,6 +147,8 @@ class _Heads:
         else:
             self._of_document[document] = one
             self._heads.append(one)
+        if query.group == "document" and self._taken < LOOKED_THROUGH:
+            return True
         # One more than the page shows, so that it is known that there are more.
         return len(self._below()) <= query.limit
 

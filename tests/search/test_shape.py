@@ -69,6 +69,18 @@ def test_hits_of_one_document_are_one_hit(manual, alice):
     assert bool(grouped.more) == (Chunk.objects.filter(revision__document=manual).count() > 1)
 
 
+@pytest.mark.parametrize("limit", [1, 2, 10])
+def test_a_document_has_the_same_further_hits_however_few_are_shown(upload, work, answering, collection, alice, limit):
+    collection.chunk_target, collection.chunk_maximum = 32, 40
+    collection.save()
+    for name, first in (("even", 0), ("odd", 1)):
+        sections = [f"# {n}\n\n{'tide ' * (20 - n)}{'wave ' * n}" for n in range(first, 12, 2)]
+        upload(f"{name}.md", "\n\n".join(sections))
+    work()
+    hits = retrieval.search(alice, Query("tide", group="document", limit=limit)).hits
+    assert [(hit.citation.document_title, len(hit.more)) for hit in hits] == [("even", 3), ("odd", 3)][:limit]
+
+
 def test_neighbours_come_along(manual, alice):
     answer = retrieval.search(alice, Query("valve number 3", collections=(), context=1, documents=(str(manual.pk),)))
     chunks = list(Chunk.objects.filter(revision__document=manual).order_by("ordinal"))
