@@ -6,6 +6,7 @@ from typing import Any
 from django import forms
 from django.contrib.auth.models import Group
 from django.db.models import QuerySet
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 
 from kb.models import Collection, Document, Domain, Membership, Role, User
@@ -22,7 +23,7 @@ class CollectionForm(forms.ModelForm[Collection]):
     """What a new collection is. Its own words for queries are said in its settings."""
 
     instruction_domain = forms.ChoiceField(
-        label=_("domain"),
+        label=capfirst(_("domain")),
         choices=[choice for choice in Domain.choices if choice[0] != Domain.CUSTOM],
         initial=Domain.GENERAL,
         help_text=_DOMAIN_HELP,

@@ -45,7 +45,7 @@ class SearchView(APIView):
     def post(self, request: Request) -> Response:
         return self._answer(request, request.data)
 
-    @extend_schema(operation_id="search_by_address", responses=AnswerSerializer)
+    @extend_schema(operation_id="search_by_address", parameters=[QuerySerializer], responses=AnswerSerializer)
     def get(self, request: Request) -> Response:
         """The same with parameters in the address: `q`, and the fields of the POST body."""
         given: dict[str, Any] = request.query_params.dict()

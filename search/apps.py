@@ -3,6 +3,7 @@
 import gc
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 YOUNG_OBJECTS = 10_000
 """So many new objects before Python looks for those that hold only each other. A search makes some thousands that are
@@ -11,6 +12,7 @@ gone when it ends; at Python's 700 it was held up a dozen times (docs/decisions.
 
 class SearchConfig(AppConfig):
     name = "search"
+    verbose_name = _("Search")
 
     def ready(self) -> None:
         from search.benchmarks import indexes, measure  # they name models, which are there only now

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.functional import Promise
 from django.utils.html import format_html
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
@@ -235,7 +236,9 @@ class ChunkAdmin(ReadOnly, admin.ModelAdmin[Chunk]):
 
 class TokenForm(forms.ModelForm[AccessToken]):
     scopes = forms.MultipleChoiceField(
-        label=_("scopes"), choices=[(scope, scope) for scope in AccessToken.SCOPES], widget=forms.CheckboxSelectMultiple
+        label=capfirst(_("scopes")),
+        choices=[(scope, scope) for scope in AccessToken.SCOPES],
+        widget=forms.CheckboxSelectMultiple,
     )
 
     class Meta:

@@ -196,7 +196,8 @@ class Collection(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.name
+        """The name; where another had it first, with the address that tells the two apart."""
+        return self.name if self.slug == self._stem() else f"{self.name} ({self.slug})"
 
     SETTINGS = (
         "slug",
@@ -259,9 +260,12 @@ class Collection(models.Model):
         self.slug = uuid.uuid4().hex
         return super().save(*args, **kwargs)
 
+    def _stem(self) -> str:
+        return slugify(self.name, allow_unicode=True)[:70] or "collection"
+
     def _free_slug(self) -> str:
         """The name as a slug, numbered where that one is taken."""
-        stem = slugify(self.name, allow_unicode=True)[:70] or "collection"
+        stem = self._stem()
         taken = set(Collection.objects.filter(slug__startswith=stem).values_list("slug", flat=True))
         if stem not in taken:
             return stem

@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from kb import ingestion
-from kb.models import Collection, Document
+from kb.models import Collection, Document, Membership, Role
 from search import addresses, facets
 
 pytestmark = pytest.mark.django_db
@@ -92,6 +92,16 @@ def test_periods_are_offered_that_divide(alice, library):
     assert counts(alice, "added=year")["added"] == {"week": 3, "month": 3, "year": 4}
     assert counts(alice, "added=week")["tag"] == {"sea": 2, "boats": 1}
     assert "collection" not in counts(alice, "added=week")
+
+
+def test_collections_of_one_name_are_told_apart(alice, bob, space, library, upload, work):
+    second = Collection.objects.create(name="Logbook", owner=bob, active_space=space)
+    Membership.objects.create(collection=second, user=alice, role=Role.VIEWER)
+    upload("theirs.md", ENGLISH, into=second, user=bob)
+    work()
+    [facet] = [facet for facet in facets.of(alice, addresses.of(QueryDict(""))) if facet.name == "collection"]
+    assert {choice.label for choice in facet.choices} == {"Field notes", "Logbook (alice)", "Logbook (bob)"}
+    assert [str(one) for one in Collection.objects.order_by("created_at")[1:]] == ["Logbook", "Logbook (logbook-2)"]
 
 
 def test_each_takes_one_statement_and_the_names_of_collections_another(alice, library, django_assert_num_queries):
