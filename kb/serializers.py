@@ -31,8 +31,11 @@ class Strict(serializers.Serializer):  # type: ignore[type-arg]
         writable = {name for name, field in self.fields.items() if not field.read_only}
         unknown = set(data) - writable if hasattr(data, "keys") else set()
         if unknown:
-            raise serializers.ValidationError({str(name): ["This field cannot be set."] for name in sorted(unknown)})
+            raise serializers.ValidationError({str(name): [self._refusal(name)] for name in sorted(unknown, key=str)})
         return super().to_internal_value(data)
+
+    def _refusal(self, name: object) -> str:
+        return "This field cannot be set." if name in self.fields else "There is no such field."
 
 
 class CleanField(serializers.CharField):

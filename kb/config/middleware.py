@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponsePermanentRedirect
+from django.middleware.common import CommonMiddleware
 from django.shortcuts import render
 
 from kb import problems
@@ -30,3 +32,10 @@ def database_outage(get_response: Respond) -> Respond:
 
     respond.process_exception = process_exception  # type: ignore[attr-defined]
     return respond
+
+
+class WholeAddress(CommonMiddleware):
+    """Django's, but what is posted to an address without its last slash comes along to the one with it (308): after a
+    301 most clients ask again without it."""
+
+    response_redirect_class = partial(HttpResponsePermanentRedirect, preserve_request=True)  # type: ignore[assignment]

@@ -6,7 +6,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_GET, require_POST
@@ -50,8 +50,12 @@ def shown(collection: Collection) -> dict[str, Any]:
 @login_required
 @require_GET
 def show(request: HttpRequest, slug: str) -> HttpResponse:
-    """The part by itself, as it is now; only how far it is, where the page shows the stage (`?state=`) that it has."""
-    context = shown(access.managed_collection(request, slug))
+    """The part by itself, as it is now; only how far it is, where the page shows the stage (`?state=`) that it has.
+    Whoever opens it as a page is shown the settings that it is a part of."""
+    collection = access.managed_collection(request, slug)
+    if not request.headers.get("HX-Request"):
+        return redirect("collection_settings", collection.slug)
+    context = shown(collection)
     if "reembedding" in context and context["reembedding"].state == request.GET.get("state"):
         return render(request, "collections/reembedding_state.html", context)
     return retarget(render(request, "collections/reembedding.html", context), "#space")

@@ -44,7 +44,15 @@ class TestCollections:
         answer = api.post("/api/v1/collections/", {"name": "x", "colour": "red"})
         assert answer.status_code == 400
         assert answer["Content-Type"] == "application/problem+json"
-        assert "colour" in answer.json()["errors"]
+        assert answer.json()["errors"]["colour"] == ["There is no such field."]
+        assert api.post("/api/v1/collections/", {"name": "x", "id": "7"}).json()["errors"]["id"] == [
+            "This field cannot be set."
+        ]
+
+    def test_what_is_posted_without_the_last_slash_is_not_lost(self, api, space):
+        answer = api.post("/api/v1/collections", {"name": "x"})
+        assert (answer.status_code, answer["Location"]) == (308, "/api/v1/collections/")
+        assert api.post("/api/v1/collections", {"name": "x"}, follow=True).status_code == 201
 
     def test_sizes_that_cannot_be_are_refused(self, api, space):
         assert api.post("/api/v1/collections/", {"name": "x", "chunk_target": 900}).status_code == 400

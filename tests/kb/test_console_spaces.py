@@ -109,7 +109,9 @@ class TestWhatFits:
 
     def test_on_its_own_page_it_is_asked_too(self, client, alice, one):
         client.force_login(alice)
-        part = client.get(f"/collections/{one.collection.slug}/reembedding/").content.decode()
+        part = client.get(
+            f"/collections/{one.collection.slug}/reembedding/", headers={"HX-Request": "true"}
+        ).content.decode()
         assert 'popovertarget="ask-cancel"' in part
         assert "is deleted" in part
 
@@ -219,10 +221,12 @@ class TestThePage:
     def test_on_its_own_page_only_how_far_it_is_is_sent_again(self, client, alice, one):
         client.force_login(alice)
         address = f"/collections/{one.collection.slug}/reembedding/"
-        assert "<form" not in client.get(f"{address}?state=building").content.decode()
+        part = {"HX-Request": "true"}
+        assert "<form" not in client.get(f"{address}?state=building", headers=part).content.decode()
         reembedding.pause(one)
-        whole = client.get(f"{address}?state=building")
+        whole = client.get(f"{address}?state=building", headers=part)
         assert ("<form" in whole.content.decode(), whole.headers["HX-Retarget"]) == (True, "#space")
+        assert client.get(address)["Location"] == f"/collections/{one.collection.slug}/settings/"
 
 
 class TestASpace:

@@ -11,6 +11,9 @@ from tests.conftest import client_of
 
 pytestmark = pytest.mark.django_db
 
+PART = {"HX-Request": "true"}
+"""What the page asks with when it fetches a part of itself."""
+
 TIDES = "# Tides\n\nThe tide turns twice a day.\n\n## The moon\n\nThe moon pulls the sea towards it.\n"
 
 
@@ -76,7 +79,7 @@ class TestWhoMay:
         client.force_login(bob)
         page = f"/collections/{collection.slug}"
         expected = 403 if role else 404
-        assert client.get(f"{page}/reembedding/").status_code == expected
+        assert client.get(f"{page}/reembedding/", headers=PART).status_code == expected
         assert client.post(f"{page}/reembedding/cancel/").status_code == expected
         assert client.post(f"{page}/reembedding/start/", {"space": other.pk}).status_code == expected
         assert client.get(f"{page}/comparison/").status_code == expected
@@ -110,12 +113,12 @@ class TestThePage:
         assert other.name in shown
         begun = client.post(f"{page}/reembedding/start/", {"space": other.pk})
         assert (begun.status_code, begun.headers["Location"]) == (303, f"{page}/settings/#space")
-        part = client.get(f"{page}/reembedding/").content.decode()
+        part = client.get(f"{page}/reembedding/", headers=PART).content.decode()
         assert 'hx-trigger="every 2s"' in part
         assert "0 of 2 passages" in part
         work()
         ingestion.sweep()
-        part = client.get(f"{page}/reembedding/").content.decode()
+        part = client.get(f"{page}/reembedding/", headers=PART).content.decode()
         assert "every 2s" not in part
         for act, expected in [("switch", "Roll back"), ("drop", "Begin")]:
             client.post(f"{page}/reembedding/{act}/")
@@ -132,7 +135,9 @@ class TestThePage:
         reembedding.start(collection, other, user=alice)
         reembedding.stop_at(collection.pk, other.pk, reembedding._STOPPED)
         with translation.override("en"):  # a request leaves its language behind
-            part = client.get(f"/collections/{collection.slug}/reembedding/", headers={"accept-language": "zh-hans"})
+            part = client.get(
+                f"/collections/{collection.slug}/reembedding/", headers={"accept-language": "zh-hans", **PART}
+            )
         assert reembedding._STOPPED not in part.content.decode()
 
 
