@@ -54,7 +54,7 @@ class Term:
     """What a word or phrase of the query is looked for by: `tsquery`; `passages` is the number it stands in. Where a
     word has other forms there are two: one for the word in any form, and one for itself, with what is left of its
     weight. Where a word stands in a passage is known, not where its other forms do (`placed`). Of a code it is known
-    how `rare` it is: 1 where it occurs nowhere, hardly anything where a whole manual has it; of other words nothing."""
+    how `rare` it is: 1 where one passage has it, hardly anything where a whole manual does; of other words nothing."""
 
     lexemes: tuple[str, ...]
     tsquery: str
@@ -192,7 +192,7 @@ def _terms(wanted: Wanted, passages: Mapping[str, int], rows: int) -> Iterator[T
     weight = _weight(n, rows)
     if wanted.in_any_form == wanted.itself:
         is_code = len(wanted.names) == 1 and lexemes.is_code(wanted.names[0])
-        yield Term(wanted.names, wanted.itself, weight, n, rare=(weight / _weight(0, rows)) ** 3 if is_code else 0.0)
+        yield Term(wanted.names, wanted.itself, weight, n, rare=_rarity(n, rows) if is_code else 0.0)
     else:
         yield Term(wanted.names, wanted.in_any_form, STEM * weight, n, placed=False)
         yield Term(wanted.names[:1], wanted.itself, (1 - STEM) * weight, passages[wanted.itself])
@@ -200,6 +200,10 @@ def _terms(wanted: Wanted, passages: Mapping[str, int], rows: int) -> Iterator[T
 
 def _weight(passages: int, rows: int) -> float:
     return math.log(1 + (max(rows - passages, 0) + 0.5) / (passages + 0.5))
+
+
+def _rarity(passages: int, rows: int) -> float:
+    return min(1.0, _weight(passages, rows) / _weight(1, rows)) ** 3
 
 
 def _counts(where: scope.Scope, tsqueries: Sequence[str], rows: int) -> tuple[dict[str, int], int]:

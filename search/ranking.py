@@ -11,7 +11,7 @@ LEXICAL_WEIGHT = 0.3
 docs/decisions.md)."""
 
 
-CODED_WEIGHT = 0.7
+CODED_WEIGHT = 0.5
 """The same for a passage that has the codes of the query, and hardly another has them (measured: docs/decisions.md)."""
 
 

@@ -120,7 +120,7 @@ def test_a_code_is_found_whatever_stands_beside_it(library, alice, beside):
 
 @pytest.mark.parametrize(
     ("lexeme", "passages", "low", "high"),
-    [("kb-2041/7", 0, 1, 1), ("kb-2041/7", 1, 0.5, 1), ("kb-2041/7", 100, 0, 0.05), ("tide", 1, 0, 0)],
+    [("kb-2041/7", 0, 1, 1), ("kb-2041/7", 1, 1, 1), ("kb-2041/7", 100, 0, 0.05), ("tide", 1, 0, 0)],
 )
 def test_a_code_counts_as_far_as_it_is_rare(lexeme, passages, low, high):
     wanted = lexical.Wanted((lexeme,), lexeme, lexeme)
