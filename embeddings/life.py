@@ -4,16 +4,12 @@ Several processes may serve the same; each sign says whose it is, so that nobody
 """
 
 import uuid
-from typing import Any
 
 import redis
 
 LEAVE_MILLISECONDS = 1_500
 """So long after it took its leave is a process taken for one that serves: mostly another that does has said so by then,
 and there is no gap between the two."""
-
-SILENCE_SECONDS = 2.0
-"""So long somebody has to have waited in vain for what shows itself every second to be in doubt."""
 
 _OWN = uuid.uuid4().bytes
 
@@ -29,11 +25,3 @@ def show(connection: redis.Redis, key: str, *, seconds: int) -> None:
 def leave(connection: redis.Redis, key: str) -> None:
     """Say that it will soon do so no longer."""
     connection.eval(_LEAVE, 1, key, _OWN, LEAVE_MILLISECONDS)
-
-
-def doubt(connection: redis.Redis, key: str, *, seconds: int, waited: float) -> None:
-    """Take for gone who shows itself for so many seconds at a time, and has not since somebody began to wait. Whoever
-    was only slow shows itself again; where it was killed, nobody else waits in vain."""
-    left: Any = connection.pttl(key)
-    if waited >= SILENCE_SECONDS and 0 < left < (seconds - waited) * 1000:
-        connection.delete(key)

@@ -98,11 +98,7 @@ def _ask(text: str, *, space_id: uuid.UUID, instruction: str, timeout: float) ->
     until = time.monotonic() + timeout
     request = _request(text, instruction, timeout)
     connection.rpush(_queue_key(space_id), json.dumps(request))
-    try:
-        return _answer_by(connection, request["id"], until)
-    except EncoderAway:
-        life.doubt(connection, _pulse_key(space_id), seconds=PULSE_SECONDS, waited=timeout)
-        raise
+    return _answer_by(connection, request["id"], until)
 
 
 def _request(text: str, instruction: str, timeout: float) -> dict[str, Any]:
