@@ -35,7 +35,12 @@ _PART = regex.compile(r"[\p{L}\p{M}\p{N}]++")
 _QUOTED = regex.compile(r"'([^']*)'")
 _ONE_UNSPACED = regex.compile(rf"[{_UNSPACED}]", regex.V1)
 _DIGIT = regex.compile(r"\p{Nd}")
-_CODE = regex.compile(r"\p{L}.*\p{Nd}|(?:\p{Nd}+[^\p{L}\p{N}]+){2}\p{Nd}")
+_CODE = regex.compile(r"(?:^|[-/._])[\p{Latin}\p{Greek}\p{Cyrillic}].*\p{Nd}|(?:\p{Nd}++[^\p{L}\p{N}]++){2}\p{Nd}")
+_NO_CODE = regex.compile(
+    r"\p{L}{3,}-(?:1[5-9]|20)\p{Nd}\p{Nd}\p{L}*|\p{Nd}{1,3}(?:\.\p{Nd}{3})+"
+)  # mid-1990s, 1.000.000
+# What a language glues to a code: an article in front in Arabic and Hebrew, a word or an ending behind it elsewhere.
+_GLUED = regex.compile(r"^[\p{Arabic}\p{Hebrew}]++-?(?=\p{Latin})|(?<=\p{Nd})(?:[-/._]\p{L}{2,}+)++$")
 
 
 def normalize(text: str) -> str:
@@ -64,9 +69,12 @@ def lexemes(text: str) -> list[str]:
 
 
 def query_lexemes(query: str, *, limit: int = 32) -> list[str]:
-    """The different lexemes of a query, in order; the first `limit` of them. Of an unspaced run only its pairs: what
-    stands behind its last character in a passage is not known."""
-    return list(dict.fromkeys(lexeme for _position, lexeme in _positioned(query)))[:limit]
+    """The different lexemes of a query, in order; the first `limit` of them, codes before all others, and each code
+    also without what is glued to it. Of an unspaced run only its pairs: what stands behind its last character in a
+    passage is not known."""
+    found = list(dict.fromkeys(chain.from_iterable(_and_bare(lexeme) for _position, lexeme in _positioned(query))))
+    kept = set(found if len(found) <= limit else sorted(found, key=is_code, reverse=True)[:limit])
+    return [lexeme for lexeme in found if lexeme in kept]
 
 
 def stemmed(text: str, language: str) -> dict[str, str]:
@@ -80,8 +88,8 @@ def stemmed(text: str, language: str) -> dict[str, str]:
 
 def is_code(lexeme: str) -> bool:
     """Whether it is a code, a part number, a version, the number of a paragraph: letters with a digit behind them
-    (KB-2041/7, A380, x.25), or three numbers (5.3.2). 1990s, 20th and 2.5 are none."""
-    return _CODE.search(lexeme) is not None
+    (KB-2041/7, A380, x.25), or three numbers (5.3.2). 1990s, mid-1990s, 20th, 2.5 and 1.000.000 are none."""
+    return _CODE.search(lexeme) is not None and _NO_CODE.fullmatch(lexeme) is None
 
 
 def tsquery(lexeme: str) -> str:
@@ -160,10 +168,15 @@ def _droppable(mark: str) -> bool:
 def _parts(run: str) -> list[str]:
     """What is found of words with marks, or with signs between them: each part, a code as a whole too."""
     parts = [part[:LEXEME_LIMIT] for part in _PART.findall(run)]
-    return [run[:LEXEME_LIMIT], *parts] if _is_code(run) else parts
+    return [run[:LEXEME_LIMIT], *parts] if _is_one_name(run) else parts
 
 
-def _is_code(run: str) -> bool:
+def _and_bare(lexeme: str) -> tuple[str, ...]:
+    bare = _GLUED.sub("", lexeme)
+    return (lexeme, bare) if bare != lexeme and is_code(bare) else (lexeme,)
+
+
+def _is_one_name(run: str) -> bool:
     """Whether parts joined by - / . or _ are one name: they are when there is a digit among them, as in KB-2041/7."""
     return len(run) > 1 and not run.isalnum() and _DIGIT.search(run) is not None and len(_PART.findall(run)) > 1
 

@@ -122,14 +122,12 @@ def _counted(user: User | AnonymousUser, query: Query, sql: str, *, before: tupl
 
 def _collections(user: User | AnonymousUser, query: Query) -> list[Row]:
     """Also those that nothing is left in: who chose one sees its name. Those of one name are told apart by their
-    owners."""
+    addresses."""
     sql = f"SELECT d.collection_id, count(*) {_ROWS} WHERE {{where}} GROUP BY 1"
     counts = dict(_counted(user, query, sql))
-    known = list(Collection.objects.visible_to(user).values_list("pk", "slug", "name", "owner__username"))
-    named = Counter(name for _pk, _slug, name, _owner in known)
-    return [
-        (slug, name if named[name] == 1 else f"{name} ({owner})", counts.get(pk, 0)) for pk, slug, name, owner in known
-    ]
+    known = list(Collection.objects.visible_to(user).values_list("pk", "slug", "name"))
+    named = Counter(name for _pk, _slug, name in known)
+    return [(slug, name if named[name] == 1 else f"{name} ({slug})", counts.get(pk, 0)) for pk, slug, name in known]
 
 
 def _languages(user: User | AnonymousUser, query: Query) -> list[Row]:

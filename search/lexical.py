@@ -27,8 +27,8 @@ DRIVERS = 500
 has only common ones covers little and would not come near the top."""
 
 EQUALS = 1_000
-"""Of more passages that have all words, where each is common and words alone decide, it is not asked how near to each
-other they stand."""
+"""Of so many passages that have all words, where each is common and words alone decide, it is asked how near to each
+other they stand. Nobody pages deeper."""
 
 STEM = 0.8
 """What another form of a word is worth beside the word itself (measured: docs/decisions.md)."""
@@ -53,22 +53,21 @@ class Wanted:
 class Term:
     """What a word or phrase of the query is looked for by: `tsquery`; `passages` is the number it stands in. Where a
     word has other forms there are two: one for the word in any form, and one for itself, with what is left of its
-    weight. Where a word stands in a passage is known, not where its other forms do (`placed`). Of a code it is known
-    how `rare` it is: 1 where one passage has it, hardly anything where a whole manual does; of other words nothing."""
+    weight. Where a word stands in a passage is known, not where its other forms do (`placed`)."""
 
     lexemes: tuple[str, ...]
     tsquery: str
     weight: float
     passages: int
     placed: bool = True
-    rare: float = 0.0
+    is_code: bool = False
 
 
 @dataclass(frozen=True)
 class Words:
     """How much of the query's weight in words a passage covers, 0 to 1; the telling lexemes it matched by; which share
-    of the query's codes it has, as far as they are rare; and how near its words stand to each other, where words alone
-    decide."""
+    of the query's codes it has, the rarer the more, and as far as they are rare; and how near its words stand to each
+    other, where words alone decide."""
 
     coverage: float
     matched: tuple[str, ...]
@@ -93,8 +92,12 @@ class Asked:
         return sum(term.weight for term in self.terms)
 
     @cached_property
-    def codes(self) -> int:
-        return sum(term.rare > 0 for term in self.terms)
+    def codes(self) -> dict[Term, float]:
+        """The codes that occur, and how rare each is: 1 where one passage has it, hardly anything where a whole manual
+        does. Parts of other codes are left out."""
+        codes = [term for term in self.there if term.is_code]
+        parts = {one for one in codes for other in codes if one is not other and one.lexemes[0] in other.lexemes[0]}
+        return {one: _rarity(one.passages, self.rows) for one in codes if one not in parts}
 
     def anything(self) -> str:
         return " | ".join(_bracketed(self.there))
@@ -192,7 +195,7 @@ def _terms(wanted: Wanted, passages: Mapping[str, int], rows: int) -> Iterator[T
     weight = _weight(n, rows)
     if wanted.in_any_form == wanted.itself:
         is_code = len(wanted.names) == 1 and lexemes.is_code(wanted.names[0])
-        yield Term(wanted.names, wanted.itself, weight, n, rare=_rarity(n, rows) if is_code else 0.0)
+        yield Term(wanted.names, wanted.itself, weight, n, is_code=is_code)
     else:
         yield Term(wanted.names, wanted.in_any_form, STEM * weight, n, placed=False)
         yield Term(wanted.names[:1], wanted.itself, (1 - STEM) * weight, passages[wanted.itself])
@@ -278,7 +281,7 @@ def _best(asked: Asked, matching: str, params: Sequence[Any], limit: int, *, alo
 def _with_all(where: scope.Scope, asked: Asked, limit: int, *, alone: bool) -> Statement:
     """Some of the passages that have every word; none covers more than another. Alone, so many that those whose words
     stand together are likely among them, and the same on every page."""
-    limit = max(limit, EQUALS) if alone else limit
+    limit = EQUALS if alone else limit
     words = " & ".join(_bracketed(asked.there))
     placed = " & ".join(filter(None, _placed(asked.there)))
     near, of_near = (_near("c.lexemes", "%s"), [placed]) if alone else _NOT_ASKED
@@ -322,5 +325,5 @@ def _words(asked: Asked, has: str | None) -> Words:
     found = [term for term, is_there in zip(asked.terms, flags, strict=False) if is_there == "t" and term.passages]
     heaviest = max(term.weight for term in asked.there)
     telling = (name for term in found if term.weight >= _TELLING * heaviest for name in term.lexemes)
-    coded = sum(term.rare for term in found) / asked.codes if asked.codes else 0.0
+    coded = sum(asked.codes.get(term, 0.0) ** 2 for term in found) / (sum(asked.codes.values()) or 1.0)
     return Words(sum(term.weight for term in found) / asked.total, tuple(telling), coded)

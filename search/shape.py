@@ -26,9 +26,6 @@ DEEPEST = 1_000
 GROUPED = 3
 """Further hits that are shown of one document, where hits are grouped."""
 
-LOOKED_THROUGH = 100
-"""So many passages at least are looked through for further hits of the documents shown, however few a page shows."""
-
 _ALIKE = 0.8
 """The share of word triples that two passages which say the same have in common (Broder's resemblance)."""
 
@@ -74,7 +71,7 @@ class Page:
 
 def page(where: Scope, query: Query, ranked: Iterator[Candidate], reranking: Reranking) -> Page:
     """The hits of the page asked for, of candidates in their order."""
-    fetched = max(query.reach, reranking.depth, LOOKED_THROUGH if query.group == "document" else 0) + _SPARE
+    fetched = max(query.reach, reranking.depth) + _SPARE
     folded = _folded(_standing(where, ranked, fetched), folding=query.folding)
     first = list(islice(folded, reranking.depth))
     chances = reranking.chances([one.passage for one in first])
@@ -131,14 +128,12 @@ class _Heads:
         self._heads: list[Shaped] = []
         self._of_document: dict[UUID, Shaped] = {}
         self._best = 0.0
-        self._taken = 0
         self._ends = False
 
     def take(self, one: Shaped) -> bool:
         """Whether another is wanted after this one."""
         query, document = self._query, one.passage.document_id
         self._best = max(self._best, one.candidate.score)
-        self._taken += 1
         if query.min_score is not None and one.candidate.score < query.min_score:
             self._ends = True
             return False
@@ -147,10 +142,9 @@ class _Heads:
         else:
             self._of_document[document] = one
             self._heads.append(one)
-        if query.group == "document" and self._taken < LOOKED_THROUGH:
-            return True
         # One more than the page shows, so that it is known that there are more.
-        return len(self._below()) <= query.limit
+        below = self._below()
+        return len(below) <= query.limit or (query.group == "document" and not _are_full(below[: query.limit]))
 
     def page(self) -> Page:
         query, below = self._query, self._below()
@@ -170,6 +164,11 @@ class _Heads:
         if after.reranked != self._reranked:  # the reranker is away now: this page begins where that one ended
             return self._heads[after.rank :]
         return [one for one in self._heads if one.candidate.key > after.key]
+
+
+def _are_full(heads: Sequence[Shaped]) -> bool:
+    """Whether each has as many further hits of its document as are shown; they may stand anywhere below."""
+    return all(len(one.more) >= GROUPED for one in heads)
 
 
 def _standing(where: Scope, ranked: Iterator[Candidate], size: int) -> Iterator[Shaped]:

@@ -114,7 +114,8 @@ def _page(request: HttpRequest, address: Address) -> HttpResponse:
     }
     if not answer or not answer.hits:
         context["stock"] = _stock(person)
-        context["has_quotes"] = bool(syntax.parse(address.text).phrases)
+        asked = syntax.parse(address.text)
+        context["has_quotes"] = not asked.excluded and any(" " in phrase for phrase in asked.phrases)
     if not answer and not refusal:
         context["saved"] = SavedSearch.objects.filter(user=person)
         context["recent"] = [addresses.kept(one.asked) for one in RecentSearch.objects.of(person)[:RECENT]]

@@ -8,6 +8,7 @@ from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponsePermanentRedirect
 from django.middleware.common import CommonMiddleware
 from django.shortcuts import render
+from django.utils.http import escape_leading_slashes
 
 from kb import problems
 
@@ -39,3 +40,7 @@ class WholeAddress(CommonMiddleware):
     301 most clients ask again without it."""
 
     response_redirect_class = partial(HttpResponsePermanentRedirect, preserve_request=True)  # type: ignore[assignment]
+
+    def get_full_path_with_slash(self, request: HttpRequest) -> str:
+        """Without the exception that Django raises here while developing: nothing that was posted is lost."""
+        return escape_leading_slashes(request.get_full_path(force_append_slash=True))

@@ -1,6 +1,7 @@
 """The sweep: whatever is due is looked at, whether or not a message for it arrived."""
 
 from django.db import transaction
+from django.db.models import Sum
 from django.db.models.functions import Now
 from django.utils.translation import gettext as _
 
@@ -10,6 +11,9 @@ from kb.ingestion import publishing
 from kb.models import Collection, CommonLexeme, EmbeddingWork, LanguageMean, Revision, State
 from kb.models.revision import ATTEMPTS
 from kb.reading.failures import Reason
+
+SMALL = 2_000
+"""Passages of a collection whose means are computed whenever something has come."""
 
 
 def sweep() -> None:
@@ -30,9 +34,10 @@ def sweep() -> None:
 
 
 def settle() -> None:
-    """What has just come into an empty collection need not wait for the sweep until it is compared centred. In a
-    collection with passages the means are near enough till then, and take as long as it has passages."""
-    for collection in Collection.objects.filter(means_due=True, language_means=None):
+    """What has just come into a small collection need not wait for the sweep until it is compared centred, and counted.
+    In a large one the means are near enough till then, and take as long as it has passages."""
+    counted = Collection.objects.filter(means_due=True).annotate(known=Sum("language_means__passages", default=0))
+    for collection in counted.filter(known__lt=SMALL):
         refresh_means(collection)
 
 

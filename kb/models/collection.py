@@ -197,7 +197,8 @@ class Collection(models.Model):
 
     def __str__(self) -> str:
         """The name; where another had it first, with the address that tells the two apart."""
-        return self.name if self.slug == self._stem() else f"{self.name} ({self.slug})"
+        before, _hyphen, number = self.slug.rpartition("-")
+        return f"{self.name} ({self.slug})" if before == self._stem() and number.isdecimal() else self.name
 
     SETTINGS = (
         "slug",

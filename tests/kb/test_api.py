@@ -49,7 +49,9 @@ class TestCollections:
             "This field cannot be set."
         ]
 
-    def test_what_is_posted_without_the_last_slash_is_not_lost(self, api, space):
+    @pytest.mark.parametrize("debug", [False, True])
+    def test_what_is_posted_without_the_last_slash_is_not_lost(self, api, space, settings, debug):
+        settings.DEBUG = debug
         answer = api.post("/api/v1/collections", {"name": "x"})
         assert (answer.status_code, answer["Location"]) == (308, "/api/v1/collections/")
         assert api.post("/api/v1/collections", {"name": "x"}, follow=True).status_code == 201

@@ -4,8 +4,9 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Permission
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.urls import reverse
 
 from kb import ingestion
@@ -92,6 +93,10 @@ def test_who_may_only_look_deletes_no_collection(bob, collection):
     chosen = {"_selected_action": [str(collection.pk)]}
     visitor.post(reverse("admin:kb_collection_changelist"), {"action": "delete_selected", "post": "yes", **chosen})
     assert Collection.objects.exists()
+    request = RequestFactory().get("/")
+    request.user = bob
+    shown = admin.site.get_model_admin(Collection).get_deleted_objects([collection], request)
+    assert shown == ([str(collection)], {"collections": 1}, {"collection"}, [])
 
 
 def test_a_token_is_shown_once(curator, alice):

@@ -13,7 +13,7 @@ from django.db.models.functions import Now
 from embeddings import serving
 from embeddings.models import Space
 from kb import ingestion, storing, tasks
-from kb.ingestion import reading
+from kb.ingestion import reading, sweeping
 from kb.models import (
     Chunk,
     Collection,
@@ -296,11 +296,12 @@ def test_the_means_follow_the_documents(upload, work, collection):
     assert not means.exists()
 
 
-def test_the_means_of_what_came_first_do_not_wait_for_the_sweep(upload, collection):
+def test_the_means_of_a_small_collection_do_not_wait_for_the_sweep(upload, collection, monkeypatch):
     upload("tides.md", TIDES)
     assert ingestion.read_next()
     tasks.embed()
     assert collection.language_means.get().passages == 2
+    monkeypatch.setattr(sweeping, "SMALL", 2)
     upload("more.md", "# Ebb\n\nThe ebb is low water.\n")
     assert ingestion.read_next()
     tasks.embed()

@@ -100,8 +100,10 @@ def test_collections_of_one_name_are_told_apart(alice, bob, space, library, uplo
     upload("theirs.md", ENGLISH, into=second, user=bob)
     work()
     [facet] = [facet for facet in facets.of(alice, addresses.of(QueryDict(""))) if facet.name == "collection"]
-    assert {choice.label for choice in facet.choices} == {"Field notes", "Logbook (alice)", "Logbook (bob)"}
+    assert {choice.label for choice in facet.choices} == {"Field notes", "Logbook (logbook)", "Logbook (logbook-2)"}
     assert [str(one) for one in Collection.objects.order_by("created_at")[1:]] == ["Logbook", "Logbook (logbook-2)"]
+    second.name = "Renamed"
+    assert str(second) == "Renamed"
 
 
 def test_each_takes_one_statement_and_the_names_of_collections_another(alice, library, django_assert_num_queries):

@@ -236,11 +236,32 @@ class TestLexemes:
     def test_they_are(self, text, expected):
         assert list(lexemes.lexemes(text)) == expected
 
-    @pytest.mark.parametrize("code", ["KB-2041/7", "A380", "5.3.2", "27B-6", "X.25", "кислород-18", "10.0.0.1"])
+    @pytest.mark.parametrize(
+        "code", ["KB-2041/7", "A380", "5.3.2", "X.25", "кислород-18", "10.0.0.1", "CVE-2024-3094", "v2"]
+    )
     def test_codes_are_known(self, code):
         assert lexemes.is_code(lexemes.normalize(code))
 
-    @pytest.mark.parametrize("word", ["1990s", "20th", "2.5", "2015-16", "20-jährige", "4711", "e-mail", "年假", "ABC"])
+    @pytest.mark.parametrize(
+        "word",
+        [
+            "1990s",
+            "mid-1990s",
+            "post-2008",
+            "1990s-2000",
+            "1st-2nd-3rd",
+            "2.5",
+            "2015-16",
+            "20-jährige",
+            "4711",
+            "e-mail",
+            "年假",
+            "ABC",
+            "1.000.000",
+            "و2005",
+            "ב-2005",
+        ],
+    )
     def test_numbers_and_words_are_no_codes(self, word):
         assert not lexemes.is_code(lexemes.normalize(word))
 

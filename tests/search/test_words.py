@@ -59,11 +59,12 @@ def test_words_that_stand_together_come_first_where_words_alone_decide(library, 
     assert answer.hits[0].scores.lexical == answer.hits[1].scores.lexical
 
 
-@pytest.mark.parametrize("few_rows", [lexical.FEW_ROWS, 0])
-def test_words_alone_find_all_and_those_that_stand_together_first(upload, work, alice, monkeypatch, few_rows):
+@pytest.mark.parametrize(("few_rows", "drivers"), [(lexical.FEW_ROWS, 500), (0, 500), (0, 2)])
+def test_words_alone_find_all_and_those_that_stand_together_first(upload, work, alice, monkeypatch, few_rows, drivers):
     """However many cover as much, and however few are fetched at first."""
     monkeypatch.setattr(lexical, "FEW_ROWS", few_rows)
     monkeypatch.setattr(retrieval, "CANDIDATES", 5)
+    monkeypatch.setattr(lexical, "DRIVERS", drivers)
     texts = [f"Vessel {n} lies in the dock, where in spring all of the wall was painted." for n in range(24)]
     for n, text in enumerate([*texts, *(f"Vessel painted: {n}." for n in range(6))]):
         upload(f"{n}.txt", text)
@@ -118,14 +119,31 @@ def test_a_code_is_found_whatever_stands_beside_it(library, alice, beside):
     assert found(alice, f"KB-2041/8 {beside}", mode="hybrid")[0] == "other-code"
 
 
+def test_codes_come_before_the_words_of_a_long_question_and_without_what_is_glued_to_them(library, alice):
+    long = "公司规定每位员工在每年年底之前必须把旧水泵上的密封零件更换一次并且做好详细书面记录请问这个零件的编号是不是"
+    for text in (f"{long}KB-2041/7", "Welche KB-2041/7-Pumpe?", "A KB-2041/7-ben mi a teendő?", "מה זה ב-KB-2041/7"):
+        assert found(alice, text, mode="hybrid")[0] == "code", text
+
+
+def term(lexeme: str, passages: int) -> lexical.Term:
+    return lexical.Term((lexeme,), lexeme, 1.0, passages, is_code=lexemes.is_code(lexeme))
+
+
 @pytest.mark.parametrize(
-    ("lexeme", "passages", "low", "high"),
-    [("kb-2041/7", 0, 1, 1), ("kb-2041/7", 1, 1, 1), ("kb-2041/7", 100, 0, 0.05), ("tide", 1, 0, 0)],
+    ("terms", "rare"),
+    [
+        ([term("kb-2041/7", 1)], {"kb-2041/7": 1}),
+        ([term("kb-2041/7", 0), term("tide", 1)], {}),
+        ([term("kb-2041/7-pumpe", 0), term("kb-2041/7", 1)], {"kb-2041/7": 1}),
+        ([term("ec8246-113", 1), term("ec8246", 2)], {"ec8246-113": 1}),
+        ([term("kb-2000", 100), term("e-17", 1)], {"kb-2000": 0.04, "e-17": 1}),
+    ],
 )
-def test_a_code_counts_as_far_as_it_is_rare(lexeme, passages, low, high):
-    wanted = lexical.Wanted((lexeme,), lexeme, lexeme)
-    [term] = lexical._terms(wanted, {lexeme: passages}, 1_000)
-    assert low <= term.rare <= high
+def test_a_code_counts_as_far_as_it_is_rare(terms, rare):
+    asked = lexical.Asked(tuple(terms), 1_000)
+    assert {one.lexemes[0]: pytest.approx(rarity, abs=0.02) for one, rarity in asked.codes.items()} == rare
+    [words] = lexical.words(asked, [(uuid.uuid4(), None)]).values()
+    assert words.coded == pytest.approx(1.0 if rare else 0.0, abs=0.05)
 
 
 @pytest.mark.parametrize(
