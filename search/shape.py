@@ -125,8 +125,9 @@ class _Heads:
     def __init__(self, query: Query, *, reranked: bool) -> None:
         self._query = query
         self._reranked = reranked
-        self._heads: list[Shaped] = []
         self._of_document: dict[UUID, Shaped] = {}
+        self._heads = 0
+        self._below: list[Shaped] = []  # those that stand below the pages before
         self._best = 0.0
         self._ends = False
 
@@ -141,29 +142,33 @@ class _Heads:
             self._of_document[document].more.append(one)
         else:
             self._of_document[document] = one
-            self._heads.append(one)
+            if self._is_below(one):
+                self._below.append(one)
+            self._heads += 1
         # One more than the page shows, so that it is known that there are more.
-        below = self._below()
-        return len(below) <= query.limit or (query.group == "document" and not _are_full(below[: query.limit]))
+        return len(self._below) <= query.limit or (query.group == "document" and not _are_full(self._shown))
 
     def page(self) -> Page:
-        query, below = self._query, self._below()
-        shown = below[: query.limit]
+        query, shown = self._query, self._shown
         before = query.after.rank if query.after else query.offset
-        has_more = len(below) > query.limit and before + query.limit < DEEPEST
+        has_more = len(self._below) > query.limit and before + query.limit < DEEPEST
         following = self._cursor(shown[-1].candidate, rank=before + len(shown)) if shown and has_more else None
         return Page(shown, before + 1, has_more, self._best, self._ends, self._reranked, following)
+
+    @property
+    def _shown(self) -> list[Shaped]:
+        return self._below[: self._query.limit]
 
     def _cursor(self, last: Candidate, *, rank: int) -> Cursor:
         return Cursor(rank, last.order, last.fused, last.chunk_id, self._reranked)
 
-    def _below(self) -> list[Shaped]:
+    def _is_below(self, one: Shaped) -> bool:
         after = self._query.after
         if after is None:
-            return self._heads[self._query.offset :]
+            return self._heads >= self._query.offset
         if after.reranked != self._reranked:  # the reranker is away now: this page begins where that one ended
-            return self._heads[after.rank :]
-        return [one for one in self._heads if one.candidate.key > after.key]
+            return self._heads >= after.rank
+        return one.candidate.key > after.key
 
 
 def _are_full(heads: Sequence[Shaped]) -> bool:

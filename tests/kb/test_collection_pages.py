@@ -176,7 +176,7 @@ def test_settings_are_changed(browser, collection, tides):
 @pytest.mark.parametrize(
     ("wrong", "sentence"),
     [
-        ({"chunk_target": 8}, "Passage size: This must be from 32 to 8,192"),
+        ({"chunk_target": 8}, "from 32 to 8,192"),
         ({"chunk_maximum": 9000}, "from 32 to 8,192"),
         ({"chunk_maximum": 40}, "cannot be smaller than the passage size"),
         ({"chunk_overlap": 33}, "half of the passage size at most"),
