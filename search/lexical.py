@@ -26,9 +26,9 @@ DRIVERS = 500
 """Above, passages are found by the rarest words of the query, as many as together stand in so many passages: whoever
 has only common ones covers little and would not come near the top."""
 
-EQUALS = 1_000
+EQUALS = (200, 1_000)
 """Of so many passages that have all words, where each is common and words alone decide, it is asked how near to each
-other they stand. Nobody pages deeper."""
+other they stand: on the first pages, and on all others. A thousand take 20 ms; nobody pages deeper."""
 
 STEM = 0.8
 """What another form of a word is worth beside the word itself (measured: docs/decisions.md)."""
@@ -279,9 +279,9 @@ def _best(asked: Asked, matching: str, params: Sequence[Any], limit: int, *, alo
 
 
 def _with_all(where: scope.Scope, asked: Asked, limit: int, *, alone: bool) -> Statement:
-    """Some of the passages that have every word; none covers more than another. Alone, so many that those whose words
-    stand together are likely among them, and the same on every page."""
-    limit = EQUALS if alone else limit
+    """Some of the passages that have every word; none covers more than another. Alone, the same ones for page after
+    page, so that none is passed over."""
+    limit = next((many for many in EQUALS if many >= limit), EQUALS[-1]) if alone else limit
     words = " & ".join(_bracketed(asked.there))
     placed = " & ".join(filter(None, _placed(asked.there)))
     near, of_near = (_near("c.lexemes", "%s"), [placed]) if alone else _NOT_ASKED
