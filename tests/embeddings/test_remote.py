@@ -231,7 +231,7 @@ def test_a_server_that_goes_away_is_no_text_s_fault(server, monkeypatch):
     with pytest.raises(EncoderUnavailable, match="cannot be reached"):
         encoder.encode_passages(TEXTS)
     server.stop()
-    with pytest.raises(EncoderUnavailable, match="Connection refused"):
+    with pytest.raises(EncoderUnavailable, match="cannot be reached"):  # refused, or cut off where one was still open
         encoder.encode_passages(TEXTS)
     assert not encoder.answers()
 
