@@ -26,9 +26,13 @@ a filtered index scan loses recall long before it gains time (docs/decisions.md)
 EF_SEARCH = 200
 """Breadth of the index scan: recall@10 of 0.993 at 100,000 rows of 2,560 numbers (docs/decisions.md)."""
 
-CENTRED_EF_SEARCH = 600
-"""A centred query lies far from all raw embeddings, where the index finds its way less well. At 100,000 rows of 384
-numbers recall@10 is 0.970 with 400, 0.995 with 600 and 1.000 with 800, at 1, 1.3 and 1.5 times the time."""
+CENTRED_EF_SEARCH = 500
+"""A centred query lies far from all raw embeddings, where the index finds its way less well (docs/decisions.md)."""
+
+NARROW_EF_SEARCH = 600
+"""The less well, the fewer numbers they have: where there are no more than NARROW."""
+
+NARROW = 512
 
 _NOTED_SECONDS = 10
 
@@ -61,7 +65,9 @@ def plan(where: scope.Scope, encoded: Encoded, rows: int, wanted: int) -> Plan:
     """Chosen here, from the number of rows in scope, not by the planner."""
     if _is_exact(rows, encoded.space):
         return Plan(where, encoded, wanted, _nearest(where, encoded, wanted), 0)
-    fetched, breadth = (max(wanted, CENTRED_CANDIDATES), CENTRED_EF_SEARCH) if encoded.centres else (wanted, EF_SEARCH)
+    fetched, breadth = wanted, EF_SEARCH
+    if encoded.centres:
+        fetched, breadth = max(wanted, CENTRED_CANDIDATES), centred_breadth(encoded.space)
     if encoded.space.indexed == Storage.BINARY:
         fetched = max(fetched, BINARY_CANDIDATES)
     settings = {
@@ -69,6 +75,11 @@ def plan(where: scope.Scope, encoded: Encoded, rows: int, wanted: int) -> Plan:
         "hnsw.iterative_scan": "relaxed_order",
     }
     return Plan(where, encoded, wanted, _nearest_by_index(where, encoded, fetched, wanted, settings), fetched)
+
+
+def centred_breadth(space: Space) -> int:
+    """How broadly the index is scanned for a centred query."""
+    return CENTRED_EF_SEARCH if space.dimensions > NARROW else NARROW_EF_SEARCH
 
 
 def _is_exact(rows: int, space: Space) -> bool:
@@ -126,17 +137,17 @@ def _scored(
     if centres is None:
         statement = f"SELECT chunk_id, -near AS score, {brought} FROM (SELECT e.chunk_id, {near} AS near {rows}) n"
         return Statement(f"{statement} {order}", narrowed, kept=where.kept)
-    # Written once: a second product with the query would take longer than all else but the index.
+    # The product with the query is written once: a second one would take longer than all else but the index. The means
+    # stand in the statement itself, to be read once with its plan; and rows are counted when they are down to a score:
+    # before, their embeddings would be copied for it.
     size = encoded.space.dimensions
     embeddings = f"(SELECT e.chunk_id, e.language, e.embedding::halfvec({size}) AS embedding, {near} AS near {rows}) n"
-    values = ", ".join([f"(%s, %s::halfvec({size}), %s::float8, %s::float8)"] * len(centres.names))
+    values = ", ".join(f"(%s, '{mean}'::halfvec({size}), %s::float8, %s::float8)" for mean in centres.literals)
     statement = f"""WITH centres (language, mean, along, squared) AS (VALUES {values})
-        SELECT chunk_id,
-          (-near - m.along) / sqrt(greatest(1 + 2 * (n.embedding <#> m.mean) + m.squared, 1e-6)) AS score, {brought}
+        SELECT chunk_id, score, {brought} FROM (SELECT chunk_id,
+          (-near - m.along) / sqrt(greatest(1 + 2 * (n.embedding <#> m.mean) + m.squared, 1e-6)) AS score
         FROM {embeddings} JOIN centres m ON m.language = CASE WHEN n.language = ANY(%s) THEN n.language ELSE '' END
-        {order}"""
+        OFFSET 0) scored {order}"""
     along = centres.along(encoded.embedding)
-    described = [
-        value for row in zip(centres.names, centres.literals, along, centres.squares, strict=True) for value in row
-    ]
+    described = [value for row in zip(centres.names, along, centres.squares, strict=True) for value in row]
     return Statement(statement, [*described, *narrowed, list(centres.names)], kept=where.kept)

@@ -41,7 +41,7 @@ def of(where: scope.Scope, chunk_ids: Sequence[UUID]) -> dict[UUID, Passage]:
           c.context, r.id, r.number, r.filename, r.media_type, d.id, d.title, k.id, k.slug, k.name,
           k.instruction_domain, k.own_instruction
         {where.among()}"""
-    [found] = statements.together([Statement(statement, [*where.params, statements.array(chunk_ids)], kept=where.kept)])
+    [found] = statements.together([Statement(statement, [statements.array(chunk_ids), *where.params], kept=where.kept)])
     return {row[0]: _passage(row) for row in found}
 
 

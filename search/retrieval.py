@@ -50,7 +50,7 @@ def search(
     wanted = cache(begin(partial(lexical.wanted, _words_of(query))))
     with clock.time("retrieve"):
         inside = scope.Inside.of(user, where, space_id)
-        sought = _Sought(query, where, _rows_in_scope(inside, where), max(query.reach, reranking.depth))
+        sought = _Sought(query, where, _rows_in_scope(inside, where, query), max(query.reach, reranking.depth))
         asked = cache(begin(lambda: lexical.ask(where, wanted(), sought.rows)))
     encoded, degraded = meaning.encode(user, query, example, inside, clock)
     page = _page(sought, encoded, _InWords(wanted, asked), reranking, clock)
@@ -155,15 +155,17 @@ def _scale(encoded: Sequence[Encoded], candidates: Sequence[Candidate]) -> ranki
     return ranking.CENTRED if any(one.centres for one in encoded) else ranking.RAW
 
 
-def _rows_in_scope(inside: scope.Inside, where: scope.Scope) -> int:
+def _rows_in_scope(inside: scope.Inside, where: scope.Scope, query: Query) -> int:
     """How many rows may be found, about: what every plan is chosen by. The collections know how many they have; rows
-    are counted only where filters leave a part of many."""
+    are counted only where filters leave a part of many, and only as far as a plan depends on it."""
     known = inside.passages
     if known and (known <= lexical.FEW_ROWS or not where.narrowed):
         return known
-    statement = f"SELECT count(*) FROM (SELECT 1 {where.chunks()} LIMIT {nearest.EXACT_ROWS + 1}) counted"
+    by_words_alone = query.mode == "lexical" and query.like is None
+    enough = lexical.FEW_ROWS if by_words_alone else nearest.EXACT_ROWS
+    statement = f"SELECT count(*) FROM (SELECT 1 {where.chunks()} LIMIT {enough + 1}) counted"
     [(count,)] = statements.rows(statement, where.params)
-    return int(count)
+    return int(count) if count <= enough else max(known, count)
 
 
 def _retrieve(sought: _Sought, encoded: Sequence[Encoded], in_words: _InWords, wanted: int) -> _Found:

@@ -63,11 +63,13 @@ class Scope:
             WHERE {self.documents}{self._of_chunks()}"""
 
     def among(self) -> str:
-        """FROM and WHERE of given chunks c in scope, by their ids, which are the last parameter; with their revision r,
-        document d and collection k."""
-        return f"""FROM kb_chunk c JOIN kb_document d ON d.live_revision_id = c.revision_id
+        """FROM and WHERE of given chunks c in scope, by their ids, which are the first parameter; with their revision
+        r, document d and collection k. OFFSET 0 has them fetched before they are asked for words: the index of words
+        would collect whatever has those."""
+        return f"""FROM (SELECT * FROM kb_chunk WHERE id = ANY(%s::uuid[]) OFFSET 0) c
+            JOIN kb_document d ON d.live_revision_id = c.revision_id
             JOIN kb_revision r ON r.id = c.revision_id JOIN kb_collection k ON k.id = d.collection_id
-            WHERE {self.documents}{self._of_chunks()} AND c.id = ANY(%s)"""
+            WHERE {self.documents}{self._of_chunks()}"""
 
     def chunks_by_index(self, tsquery: str = "%s") -> str:
         """The same rows that match a tsquery, by default the first parameter, tested as the index brings them."""

@@ -3,6 +3,7 @@
 To parse and plan one takes the database a millisecond, as long as many of them run (docs/decisions.md).
 """
 
+import hashlib
 import logging
 import re
 import threading
@@ -72,8 +73,11 @@ def together(statements: Sequence[Statement]) -> list[list[Row]]:
             return _run(cursor, _as_they_are(statements), statements)
 
 
-_names: "WeakKeyDictionary[Connection[Any], OrderedDict[str, str]]" = WeakKeyDictionary()
-"""The plans that each connection keeps, by their SQL, the one used last at the end."""
+Names = OrderedDict[bytes, str]
+"""Plans by what is known of their SQL, which may be long (`_digest`), the one used last at the end."""
+
+_names: "WeakKeyDictionary[Connection[Any], Names]" = WeakKeyDictionary()
+"""The plans that each connection keeps."""
 
 _pooled = threading.Event()
 """Whether a plan was gone that this process had made."""
@@ -82,7 +86,7 @@ _pooled = threading.Event()
 def _run_with_plans(cursor: Any, on: "Connection[Any]", statements: Sequence[Statement]) -> list[list[Row]]:
     """What failed may have left plans behind that nobody knows: they go first with the next message."""
     known = _names.pop(on, None)
-    names = known or OrderedDict[str, str]()
+    names = known or Names()
     anew = [] if known is not None else ["DEALLOCATE ALL"]
     found = _run(cursor, [*anew, *_by_plan(statements, names)], statements)
     _names[on] = names
@@ -93,20 +97,25 @@ def _as_they_are(statements: Sequence[Statement]) -> list[str]:
     return [part for one in statements for part in (_set(one.settings), one.sql)]
 
 
-def _by_plan(statements: Sequence[Statement], names: OrderedDict[str, str]) -> Iterator[str]:
+def _by_plan(statements: Sequence[Statement], names: Names) -> Iterator[str]:
     for one in statements:
         yield _set(one.settings)
         if not one.kept:
             yield one.sql
             continue
-        if one.sql not in names:
-            names[one.sql] = f"search_{uuid.uuid4().hex}"
-            yield f"PREPARE {names[one.sql]} AS {_numbered(one.sql)}"
-        names.move_to_end(one.sql)
-        yield f"EXECUTE {names[one.sql]}({', '.join(['%s'] * len(one.params))})"
+        digest = _digest(one.sql)
+        if digest not in names:
+            names[digest] = f"search_{uuid.uuid4().hex}"
+            yield f"PREPARE {names[digest]} AS {_numbered(one.sql)}"
+        names.move_to_end(digest)
+        yield f"EXECUTE {names[digest]}({', '.join(['%s'] * len(one.params))})"
     while len(names) > MOST_KEPT:
-        _sql, name = names.popitem(last=False)
+        _digest_of_it, name = names.popitem(last=False)
         yield f"DEALLOCATE {name}"
+
+
+def _digest(sql: str) -> bytes:
+    return hashlib.blake2b(sql.encode(), digest_size=16).digest()
 
 
 def _numbered(sql: str) -> str:

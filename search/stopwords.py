@@ -1,5 +1,7 @@
-"""The words of a query that say nothing: Postgres' own lists, by the language the query is in."""
+"""The words of a query that say nothing: Postgres' own lists, by the language the query is in, and of Chinese and
+Japanese the characters that say nothing where they stand alone."""
 
+import regex
 from django.db import connection
 
 from kb import language, lexemes
@@ -24,6 +26,12 @@ _CONFIGURATIONS = {
 """The text search configurations that have a list of stop words (PostgreSQL 15 and newer)."""
 
 
+_PARTICLES = regex.compile(
+    r"[\p{Hiragana}的了和与與及或在是有也就都而之于於着著被把从從向对對为為以等个個不]", regex.V1
+)
+"""As one character finds every pair that begins with it, one of these takes longer to look for than all others."""
+
+
 def without(query: str) -> list[str]:
     """The lexemes of a query, its stop words left out; all of them when there is nothing else.
 
@@ -33,9 +41,9 @@ def without(query: str) -> list[str]:
     wanted = lexemes.query_lexemes(query)
     spoken = language.chances(query)
     configuration = _CONFIGURATIONS.get(max(spoken, key=lambda one: spoken[one]))
-    if configuration is None:
-        return wanted
-    stopped = {lexemes.normalize(word) for word in _stopped(query.casefold().split(), configuration)}
+    stopped = {one for one in wanted if _PARTICLES.fullmatch(one)}
+    if configuration is not None:
+        stopped |= {lexemes.normalize(word) for word in _stopped(query.casefold().split(), configuration)}
     return [lexeme for lexeme in wanted if lexeme not in stopped] or wanted
 
 

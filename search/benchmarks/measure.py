@@ -199,7 +199,8 @@ def _bare(corpus: Corpus, embedding: Embeddings) -> float:
         ORDER BY embedding::halfvec({size}) <#> %s::halfvec({size}) LIMIT {fetched}"""
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            f"SET LOCAL hnsw.ef_search = {nearest.CENTRED_EF_SEARCH}; SET LOCAL hnsw.iterative_scan = relaxed_order"
+            f"SET LOCAL hnsw.ef_search = {nearest.centred_breadth(corpus.space)};"
+            " SET LOCAL hnsw.iterative_scan = relaxed_order"
         )
         started = time.perf_counter()
         cursor.execute(statement, [HalfVector(embedding).to_text()])

@@ -25,11 +25,11 @@ def corpus():
         yield made
 
 
-def plans(corpus: Corpus, **more) -> list[str]:
+def plans(corpus: Corpus, text: str = "", **more) -> list[str]:
     """The plans of all statements of one search that read passages or embeddings; in a transaction, where all are asked
     on this connection."""
     [asked] = corpus.queries(1)
-    query = Query(f"{asked.text} KB-77/7", **more)
+    query = Query(text or f"{asked.text} KB-77/7", **more)
     known = type(asked)(query.text, asked.language, asked.embedding)
     with measure.answering(corpus, [known]), transaction.atomic(), CaptureQueriesContext(connection) as captured:
         assert retrieval.search(corpus.user, query).hits
@@ -85,6 +85,27 @@ def test_what_filters_leave_is_planned_anew(corpus, many_rows, mode):
     with measure.answering(corpus, [known]), transaction.atomic(), CaptureQueriesContext(connection) as captured:
         retrieval.search(corpus.user, query)
     assert sum(one["sql"].count("EXECUTE") for one in captured) == 1
+
+
+def test_passages_that_are_shown_are_fetched_by_their_ids(corpus, many_rows):
+    """Also where they have to have a phrase that many others have."""
+    phrase = corpus.queries(1)[0].text.split()[0]
+    [shown] = [plan for plan in plans(corpus, mode="lexical", text=f'"{phrase}"') if "kb_revision" in plan]
+    assert "kb_chunk_pkey" in shown
+    assert "chunk_lexemes" not in shown
+
+
+def test_means_are_sent_once(corpus, many_rows):
+    """Thousands of numbers each, which change seldom: they stand in the plans that are kept."""
+    asked = corpus.queries(2)
+    query, again = (Query(one.text, mode="hybrid") for one in asked)
+    with measure.answering(corpus, asked), transaction.atomic():
+        retrieval.search(corpus.user, query)
+        with CaptureQueriesContext(connection) as captured:
+            retrieval.search(corpus.user, again)
+    sent = [one["sql"] for one in captured if re.search(r"'\[[-.\d]", one["sql"])]
+    assert sent
+    assert all(len(re.findall(r"'\[[-.\d]", sql)) == 1 for sql in sent)
 
 
 def test_few_rows_are_all_compared(corpus):

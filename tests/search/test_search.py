@@ -189,6 +189,9 @@ class TestStopWords:
             ),
             ("Wann muss ich meine Reisekosten abrechnen?", ["wann", "reisekosten", "abrechnen"]),
             ("年假", ["年假"]),
+            ("10 的，整箱 和 瓶", ["10", "整箱", "瓶"]),
+            ("東京 の 天気", ["東京", "天気"]),
+            ("的", ["的"]),
             ("who are they", ["who", "are", "they"]),
         ],
     )

@@ -8,7 +8,7 @@ from django.db.models.expressions import RawSQL
 from embeddings.models import Space
 from kb import lexemes
 from kb.models import Chunk, Collection, CommonLexeme, Document
-from search import lexical, retrieval, syntax
+from search import lexical, retrieval, scope, syntax
 from search.hits import BadQuery, Query
 
 pytestmark = pytest.mark.django_db
@@ -192,3 +192,16 @@ def test_where_filters_leave_none_of_the_rarer_words_the_commonest_finds(library
     only = {str(one.pk) for one in Document.objects.filter(title="code")}
     assert found(alice, "annual pump part", documents=tuple(only)) == ["code"]
     assert set(found(alice, "annual pump part")) == {"leave", "annual", "code", "other-code"}
+
+
+@pytest.mark.parametrize(("lexeme", "passages"), [("年假", 900), ("假期", 2)])
+def test_one_character_is_as_common_as_the_commonest_pair_it_begins(upload, work, alice, collection, lexeme, passages):
+    """As far as that is known; otherwise passages are counted."""
+    for text in ("每年年假十五天", "年底放假"):
+        upload(f"{text}.txt", text)
+    work()
+    CommonLexeme.objects.create(collection=collection, lexeme=f"'{lexeme}'", passages=900)
+    where = scope.of(alice, Query("年"))
+    assert where is not None
+    [term] = lexical.ask(where, lexical.wanted("年"), rows=10_000).there
+    assert term.passages == passages
