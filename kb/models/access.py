@@ -122,7 +122,7 @@ class AccessToken(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, models.CASCADE, related_name="access_tokens", verbose_name=_("user"))
     name = models.CharField(_("name"), max_length=100)
-    prefix = models.CharField(max_length=8, editable=False)
+    prefix = models.CharField(_("begins with"), max_length=8, editable=False)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     scopes = ArrayField(models.CharField(max_length=10), verbose_name=_("scopes"), help_text=_("read, write, manage"))
     limited = models.BooleanField(

@@ -45,20 +45,24 @@ class Chunk(models.Model):
     """A passage of a revision: characters [start, end) of its text."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    revision = models.ForeignKey(Revision, models.DO_NOTHING, db_constraint=False, related_name="chunks")
-    ordinal = models.PositiveIntegerField(_("ordinal"))
-    start = models.PositiveIntegerField()
-    end = models.PositiveIntegerField()
-    text = models.TextField(_("text"))
-    heading_path = ArrayField(models.TextField(), default=list)
-    context = models.TextField(
-        blank=True, help_text="Given to the encoder in front of the text: headings, a table's header row."
+    revision = models.ForeignKey(
+        Revision, models.DO_NOTHING, db_constraint=False, related_name="chunks", verbose_name=_("revision")
     )
-    kind = models.CharField(max_length=10)
-    anchor = models.JSONField()
+    ordinal = models.PositiveIntegerField(_("ordinal"))
+    start = models.PositiveIntegerField(_("from character"))
+    end = models.PositiveIntegerField(_("to character"))
+    text = models.TextField(_("text"))
+    heading_path = ArrayField(models.TextField(), default=list, verbose_name=_("headings"))
+    context = models.TextField(
+        _("context"),
+        blank=True,
+        help_text=_("Given to the encoder in front of the text: headings, a table's header row."),
+    )
+    kind = models.CharField(_("kind"), max_length=10)
+    anchor = models.JSONField(_("place"))
     language = models.CharField(_("language"), max_length=8)
     tokens = models.PositiveIntegerField(_("tokens"))
-    content_hash = models.CharField(max_length=64)
+    content_hash = models.CharField(_("fingerprint of the text"), max_length=64)
     lexemes = SearchVectorField(help_text="Written by `kb.lexemes`, in its own segmentation.")
 
     objects = ChunkQuerySet.as_manager()

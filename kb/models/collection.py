@@ -99,7 +99,7 @@ class Collection(models.Model):
     """A named set of documents with an owner, members, and the space its embeddings are in."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    slug = models.SlugField(max_length=80, unique=True, allow_unicode=True)
+    slug = models.SlugField(_("name in addresses"), max_length=80, unique=True, allow_unicode=True)
     name = models.CharField(_("name"), max_length=200)
     description = models.TextField(_("description"), blank=True)
     owner = models.ForeignKey(User, models.PROTECT, related_name="collections", verbose_name=_("owner"))
@@ -158,7 +158,7 @@ class Collection(models.Model):
     )
     means_due = models.BooleanField(default=False, editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
     objects = CollectionQuerySet.as_manager()
 

@@ -97,13 +97,13 @@ class Document(models.Model):
     )
     title = models.CharField(_("title"), max_length=500)
     tags = ArrayField(models.CharField(max_length=100), default=list, blank=True, verbose_name=_("tags"))
-    metadata = models.JSONField(default=dict, blank=True)
+    metadata = models.JSONField(_("metadata"), default=dict, blank=True)
     live_revision = models.OneToOneField(
         "kb.Revision", models.DO_NOTHING, db_constraint=False, null=True, blank=True, related_name="live_for"
     )
-    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", verbose_name=_("created by"))
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
-    updated_at = models.DateTimeField(auto_now=True)
+    updated_at = models.DateTimeField(_("changed"), auto_now=True)
 
     objects = DocumentQuerySet.as_manager()
 

@@ -43,16 +43,26 @@ class EmbeddingWork(models.Model):
     (start-time fair queueing: Goyal, Vin, Cheng, SIGCOMM 1996; see `ingestion`).
     """
 
-    id = models.BigAutoField(primary_key=True)
-    chunk = models.ForeignKey(Chunk, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+")
-    space = models.ForeignKey(Space, models.DO_NOTHING, db_index=False, related_name="+")
-    owner = models.ForeignKey(User, models.DO_NOTHING, db_constraint=False, null=True, db_index=False, related_name="+")
+    id = models.BigAutoField(_("number"), primary_key=True)
+    chunk = models.ForeignKey(
+        Chunk, models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+", verbose_name=_("passage")
+    )
+    space = models.ForeignKey(Space, models.DO_NOTHING, db_index=False, related_name="+", verbose_name=_("space"))
+    owner = models.ForeignKey(
+        User,
+        models.DO_NOTHING,
+        db_constraint=False,
+        null=True,
+        db_index=False,
+        related_name="+",
+        verbose_name=_("owner"),
+    )
     turn = models.BigIntegerField(_("turn"))
     tokens = models.PositiveIntegerField(_("tokens"))
     attempts = models.PositiveSmallIntegerField(_("attempts"), default=0)
-    next_attempt_at = models.DateTimeField(db_default=Now())
-    lease_token = models.UUIDField(null=True, blank=True)
-    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    next_attempt_at = models.DateTimeField(_("next attempt"), db_default=Now())
+    lease_token = models.UUIDField(_("lease"), null=True, blank=True)
+    lease_expires_at = models.DateTimeField(_("leased until"), null=True, blank=True)
 
     class Meta:
         verbose_name = _("embedding work")
@@ -87,12 +97,14 @@ class LanguageMeanQuerySet(models.QuerySet["LanguageMean"]):
 class LanguageMean(models.Model):
     """The mean embedding of a language in a collection and space: what centring by language subtracts."""
 
-    collection = models.ForeignKey(Collection, models.CASCADE, related_name="language_means")
-    space = models.ForeignKey(Space, models.CASCADE, related_name="+")
+    collection = models.ForeignKey(
+        Collection, models.CASCADE, related_name="language_means", verbose_name=_("collection")
+    )
+    space = models.ForeignKey(Space, models.CASCADE, related_name="+", verbose_name=_("space"))
     language = models.CharField(_("language"), max_length=8)
     passages = models.PositiveIntegerField(_("passages"))
     mean = VectorField()
-    updated_at = models.DateTimeField(db_default=Now())
+    updated_at = models.DateTimeField(_("changed"), db_default=Now())
 
     objects = LanguageMeanQuerySet.as_manager()
 

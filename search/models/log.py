@@ -54,7 +54,7 @@ class SearchLogEntry(models.Model):
     user = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", verbose_name=_("user"))
     collections = ArrayField(models.UUIDField(), verbose_name=_("collections"))
     mode = models.CharField(_("mode"), max_length=10)
-    offset = models.PositiveIntegerField(default=0)
+    offset = models.PositiveIntegerField(_("hits before"), default=0)
     took_ms = models.FloatField(_("milliseconds"))
     timings_ms = models.JSONField(_("steps"))
     hits = models.PositiveIntegerField(_("hits"))

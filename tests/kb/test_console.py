@@ -1,13 +1,14 @@
 """The console: lists that stay quick, and what a curator does there."""
 
-import re
 from datetime import UTC, datetime
 
 import pytest
+import regex as re
 from django.contrib import admin
 from django.contrib.auth.models import Permission
 from django.test import Client, RequestFactory
 from django.urls import reverse
+from django.utils.translation import override
 
 from kb import ingestion
 from kb.models import Chunk, Collection, Document, Revision, State, User
@@ -119,3 +120,19 @@ def test_a_token_is_shown_once(curator, alice):
 
 def test_the_console_is_for_staff(browser):
     assert browser.get("/console/").status_code == 302
+
+
+OURS = [model for model in admin.site._registry if model._meta.app_label in ("kb", "embeddings", "search")]
+
+
+@pytest.mark.parametrize("model", OURS, ids=lambda model: model._meta.label)
+def test_what_is_shown_of_fields_is_in_the_language_of_whoever_looks(rf, model):
+    page = admin.site._registry[model]
+    request = rf.get("/")
+    request.user = User(is_superuser=True, is_staff=True)
+    columns = [name for _title, options in page.get_fieldsets(request, model()) for name in options["fields"]]
+    fields = {field.name: field for field in model._meta.fields}
+    shown = [fields[name] for name in (*columns, *page.list_display) if name in fields]
+    with override("zh-hans"):
+        english = [str(one.verbose_name) for one in shown if not re.search(r"\p{Han}", str(one.verbose_name))]
+    assert {*english} <= {"SHA-256"}
