@@ -280,8 +280,9 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
+    "filters": {"one line": {"()": "kb.config.logs.OneLine"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["stderr"], "level": os.environ.get("LOG_LEVEL", "INFO").upper()},
     # A line for each request to a server of embeddings would bury all others.
-    "loggers": {"httpx2": {"level": "WARNING"}},
+    "loggers": {"django.request": {"filters": ["one line"]}, "httpx2": {"level": "WARNING"}},
 }

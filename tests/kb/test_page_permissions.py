@@ -70,3 +70,11 @@ def test_a_membership_of_another_collection_is_out_of_reach(browser, collection,
 @pytest.mark.parametrize("address", ["/collections/%00/", "/collections/no%20such/", "/documents/x/", "/nowhere/"])
 def test_an_address_that_is_none_is_not_found(browser, address):
     assert browser.get(address).status_code == 404
+
+
+def test_what_is_refused_is_one_line_in_the_log(tides, collection, bob, caplog):
+    Membership.objects.create(collection=collection, user=bob, role=Role.VIEWER)
+    assert browser_of(bob).post(address_of("document_delete", tides)).status_code == 403
+    [line] = [one for one in caplog.records if one.name == "django.request"]
+    assert "Forbidden" in line.getMessage()
+    assert line.exc_info is None
