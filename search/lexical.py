@@ -31,7 +31,7 @@ EQUALS = (200, 1_000)
 other they stand: on the first pages, and on all others. A thousand take 20 ms; nobody pages deeper."""
 
 TOGETHER = 8
-"""Of so many words, the heaviest, it is asked: of the thirty that a sentence in Chinese has it takes four times as long
+"""Of so many words, the rarest, it is asked: of the thirty that a sentence in Chinese has it takes four times as long
 for each passage, and nobody sees the difference."""
 
 STEM = 0.8
@@ -324,9 +324,10 @@ def _near(vector: str, words: str) -> str:
 
 
 def _placed(terms: Sequence[Term]) -> list[str | None]:
-    """Those that are asked for where they stand: the heaviest."""
-    heaviest = sorted((term for term in terms if term.placed), key=lambda one: -one.weight)[:TOGETHER]
-    return [f"({term.tsquery})" if term in heaviest else None for term in terms]
+    """Those that are asked for where they stand: the rarest of those that occur."""
+    there = (term for term in terms if term.placed and term.passages)
+    rarest = sorted(there, key=lambda one: one.passages)[:TOGETHER]
+    return [f"({term.tsquery})" if term in rarest else None for term in terms]
 
 
 _THOSE_IT_HAS = "(SELECT string_agg(term, ' & ') FROM unnest(%s::text[], has) AS of_term (term, has) WHERE of_term.has)"

@@ -30,7 +30,7 @@ CENTRED_EF_SEARCH = 500
 """A centred query lies far from all raw embeddings, where the index finds its way less well (docs/decisions.md)."""
 
 NARROW_EF_SEARCH = 600
-"""The less well, the fewer numbers they have: where there are no more than NARROW."""
+"""The same where embeddings have NARROW numbers or fewer: there it finds more, elsewhere hardly any."""
 
 NARROW = 512
 

@@ -121,6 +121,10 @@ def _is_by_both(query: Query) -> bool:
     return query.mode == "hybrid" and query.like is None
 
 
+def _is_by_words_alone(query: Query) -> bool:
+    return query.mode == "lexical" and query.like is None
+
+
 def _words_of(query: Query) -> str:
     return query.text if query.like is None else ""
 
@@ -156,16 +160,18 @@ def _scale(encoded: Sequence[Encoded], candidates: Sequence[Candidate]) -> ranki
 
 
 def _rows_in_scope(inside: scope.Inside, where: scope.Scope, query: Query) -> int:
-    """How many rows may be found, about: what every plan is chosen by. The collections know how many they have; rows
-    are counted only where filters leave a part of many, and only as far as a plan depends on it."""
+    """How many rows may be found, about: what every plan is chosen by, and how rare a word is. The collections know how
+    many they have; rows are counted only where a part of many is left, and only as far as a plan depends on it.
+
+    What is quoted or left out is no smaller world: where many rows have it, words are as rare as in all of them."""
     known = inside.passages
     if known and (known <= lexical.FEW_ROWS or not where.narrowed):
         return known
-    by_words_alone = query.mode == "lexical" and query.like is None
-    enough = lexical.FEW_ROWS if by_words_alone else nearest.EXACT_ROWS
+    by_phrase = known and not where.filtered
+    enough = lexical.FEW_ROWS if by_phrase and _is_by_words_alone(query) else nearest.EXACT_ROWS
     statement = f"SELECT count(*) FROM (SELECT 1 {where.chunks()} LIMIT {enough + 1}) counted"
     [(count,)] = statements.rows(statement, where.params)
-    return int(count) if count <= enough else max(known, count)
+    return max(known, count) if by_phrase and count > enough else int(count)
 
 
 def _retrieve(sought: _Sought, encoded: Sequence[Encoded], in_words: _InWords, wanted: int) -> _Found:

@@ -28,8 +28,7 @@ from search.statements import Row, Statement, together
 @dataclass(frozen=True)
 class Scope:
     """Which rows may be found, as SQL with its parameters. `collections` gives the ids of those this person may see;
-    its parameters are the first ones. `narrowed` says that more than permission and collections decide: the number of
-    rows is not known from the collections alone."""
+    its parameters are the first ones. `filtered` says that besides permission and collections a filter decides."""
 
     collections: str
     collection_params: tuple[Any, ...]
@@ -37,7 +36,12 @@ class Scope:
     passages: str
     words: str
     params: tuple[Any, ...]
-    narrowed: bool
+    filtered: bool
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether filters or words decide: how many rows there are is not known from the collections alone."""
+        return self.filtered or bool(self.words)
 
     @property
     def kept(self) -> bool:
@@ -205,7 +209,7 @@ def of(user: User | AnonymousUser, query: Query) -> Scope | None:
         "".join(f" AND {condition}" for condition, _value in passages),
         "".join(f" AND {condition}" for condition, _value in words),
         (*params, *(value for _condition, value in (*documents, *passages, *words))),
-        narrowed=bool(documents or passages or words),
+        filtered=bool(documents or passages),
     )
 
 

@@ -26,6 +26,10 @@ Row = tuple[Any, ...]
 MOST_KEPT = 32
 """Plans of one connection: those used last. A plan takes the server some 200 KB."""
 
+MOST_CHARACTERS = 2_000_000
+"""Of their SQL together: one that holds the means of five languages has 150,000, and takes the server 800 KB. They move
+while documents come in, and each scope has its own."""
+
 
 @dataclass(frozen=True)
 class Statement:
@@ -73,11 +77,32 @@ def together(statements: Sequence[Statement]) -> list[list[Row]]:
             return _run(cursor, _as_they_are(statements), statements)
 
 
-Names = OrderedDict[bytes, str]
-"""Plans by what is known of their SQL, which may be long (`_digest`), the one used last at the end."""
+class _Plans:
+    """The plans that a connection keeps, the one used last at the end: their names and how long their SQL is, by a
+    digest of it."""
 
-_names: "WeakKeyDictionary[Connection[Any], Names]" = WeakKeyDictionary()
-"""The plans that each connection keeps."""
+    def __init__(self) -> None:
+        self._kept: OrderedDict[bytes, tuple[str, int]] = OrderedDict()
+
+    def of(self, sql: str) -> tuple[str, bool]:
+        """The name of its plan, and whether that is new."""
+        digest = hashlib.blake2b(sql.encode(), digest_size=16).digest()
+        is_new = digest not in self._kept
+        if is_new:
+            self._kept[digest] = f"search_{uuid.uuid4().hex}", len(sql)
+        self._kept.move_to_end(digest)
+        return self._kept[digest][0], is_new
+
+    def surplus(self) -> Iterator[str]:
+        """The names of those that are given up."""
+        characters = sum(length for _name, length in self._kept.values())
+        while len(self._kept) > MOST_KEPT or (characters > MOST_CHARACTERS and len(self._kept) > 1):
+            _digest, (name, length) = self._kept.popitem(last=False)
+            characters -= length
+            yield name
+
+
+_plans: "WeakKeyDictionary[Connection[Any], _Plans]" = WeakKeyDictionary()
 
 _pooled = threading.Event()
 """Whether a plan was gone that this process had made."""
@@ -85,11 +110,11 @@ _pooled = threading.Event()
 
 def _run_with_plans(cursor: Any, on: "Connection[Any]", statements: Sequence[Statement]) -> list[list[Row]]:
     """What failed may have left plans behind that nobody knows: they go first with the next message."""
-    known = _names.pop(on, None)
-    names = known or Names()
-    anew = [] if known is not None else ["DEALLOCATE ALL"]
-    found = _run(cursor, [*anew, *_by_plan(statements, names)], statements)
-    _names[on] = names
+    known = _plans.pop(on, None)
+    plans = known or _Plans()
+    anew = [] if known else ["DEALLOCATE ALL"]
+    found = _run(cursor, [*anew, *_by_plan(statements, plans)], statements)
+    _plans[on] = plans
     return found
 
 
@@ -97,25 +122,17 @@ def _as_they_are(statements: Sequence[Statement]) -> list[str]:
     return [part for one in statements for part in (_set(one.settings), one.sql)]
 
 
-def _by_plan(statements: Sequence[Statement], names: Names) -> Iterator[str]:
+def _by_plan(statements: Sequence[Statement], plans: _Plans) -> Iterator[str]:
     for one in statements:
         yield _set(one.settings)
         if not one.kept:
             yield one.sql
             continue
-        digest = _digest(one.sql)
-        if digest not in names:
-            names[digest] = f"search_{uuid.uuid4().hex}"
-            yield f"PREPARE {names[digest]} AS {_numbered(one.sql)}"
-        names.move_to_end(digest)
-        yield f"EXECUTE {names[digest]}({', '.join(['%s'] * len(one.params))})"
-    while len(names) > MOST_KEPT:
-        _digest_of_it, name = names.popitem(last=False)
-        yield f"DEALLOCATE {name}"
-
-
-def _digest(sql: str) -> bytes:
-    return hashlib.blake2b(sql.encode(), digest_size=16).digest()
+        name, is_new = plans.of(one.sql)
+        if is_new:
+            yield f"PREPARE {name} AS {_numbered(one.sql)}"
+        yield f"EXECUTE {name}({', '.join(['%s'] * len(one.params))})"
+    yield from (f"DEALLOCATE {name}" for name in plans.surplus())
 
 
 def _numbered(sql: str) -> str:

@@ -25,11 +25,11 @@ _CONFIGURATIONS = {
 }
 """The text search configurations that have a list of stop words (PostgreSQL 15 and newer)."""
 
-
 _PARTICLES = regex.compile(
     r"[\p{Hiragana}的了和与與及或在是有也就都而之于於着著被把从從向对對为為以等个個不]", regex.V1
 )
-"""As one character finds every pair that begins with it, one of these takes longer to look for than all others."""
+"""Our own list: all single kana, and what holds a Chinese sentence together. As one character finds every pair that
+begins with it, one of these takes longer to look for than all other words."""
 
 
 def without(query: str) -> list[str]:
@@ -41,7 +41,7 @@ def without(query: str) -> list[str]:
     wanted = lexemes.query_lexemes(query)
     spoken = language.chances(query)
     configuration = _CONFIGURATIONS.get(max(spoken, key=lambda one: spoken[one]))
-    stopped = {one for one in wanted if _PARTICLES.fullmatch(one)}
+    stopped = {one for one in wanted if _PARTICLES.fullmatch(one)} if {"zh", "ja"} & spoken.keys() else set()
     if configuration is not None:
         stopped |= {lexemes.normalize(word) for word in _stopped(query.casefold().split(), configuration)}
     return [lexeme for lexeme in wanted if lexeme not in stopped] or wanted

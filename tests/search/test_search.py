@@ -192,6 +192,7 @@ class TestStopWords:
             ("10 的，整箱 和 瓶", ["10", "整箱", "瓶"]),
             ("東京 の 天気", ["東京", "天気"]),
             ("的", ["的"]),
+            ("what does 的 mean", ["的", "mean"]),
             ("who are they", ["who", "are", "they"]),
         ],
     )

@@ -59,6 +59,18 @@ def test_those_used_last_are_kept(monkeypatch):
     assert "PREPARE" in asked(plus(1, more=2))
 
 
+def test_of_long_ones_fewer_are_kept(monkeypatch):
+    monkeypatch.setattr(statements, "MOST_CHARACTERS", 40)
+    for more in (1, 2, 3):
+        statements.together([plus(1, more=more)])
+    assert planned() == 2
+    assert "PREPARE" not in asked(plus(1, more=3))
+    monkeypatch.setattr(statements, "MOST_CHARACTERS", 10)
+    assert statements.together([plus(1, more=4), plus(1, more=5)]) == [[(5,)], [(6,)]]
+    assert planned() == 1
+    assert "PREPARE" not in asked(plus(1, more=5))
+
+
 def test_a_plan_of_what_failed_is_made_again():
     with pytest.raises(DataError, match="division by zero"):
         statements.together([plus(1), Statement("SELECT 1 / %s::int", [0], kept=True)])

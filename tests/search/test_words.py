@@ -7,7 +7,7 @@ from django.db.models.expressions import RawSQL
 
 from embeddings.models import Space
 from kb import lexemes
-from kb.models import Chunk, Collection, CommonLexeme, Document
+from kb.models import Chunk, Collection, CommonLexeme, Document, LanguageMean
 from search import lexical, retrieval, scope, syntax
 from search.hits import BadQuery, Query
 
@@ -41,7 +41,9 @@ def found(user, text: str, mode="lexical", **more) -> list[str]:
     return [hit.citation.document_title for hit in retrieval.search(user, Query(text, mode=mode, **more)).hits]
 
 
-@pytest.mark.parametrize("text", ["annual leave", "annual leave meetings"])
+@pytest.mark.parametrize(
+    "text", ["annual leave", "annual leave meetings", " ".join(["annual leave", *("zorq" + end for end in "abcdefgh")])]
+)
 @pytest.mark.parametrize("mode", ["lexical", "hybrid", "semantic"])
 def test_words_that_stand_together_come_first_where_words_alone_decide(library, alice, collection, mode, text):
     """Also where meaning was asked for and nobody encodes the query; whatever other words stand in another form."""
@@ -192,6 +194,19 @@ def test_where_filters_leave_none_of_the_rarer_words_the_commonest_finds(library
     only = {str(one.pk) for one in Document.objects.filter(title="code")}
     assert found(alice, "annual pump part", documents=tuple(only)) == ["code"]
     assert set(found(alice, "annual pump part")) == {"leave", "annual", "code", "other-code"}
+
+
+@pytest.mark.parametrize("few", [10, 2_000], ids=["many rows", "few rows"])
+def test_a_word_is_as_rare_as_it_is_among_what_filters_leave(upload, work, alice, collection, monkeypatch, few):
+    """However many there are beside it."""
+    for number in range(12):
+        upload(f"contract {number}.txt", f"The contract names the party of part {number}.", tags=["signed"])
+    upload("hovercraft.txt", "A hovercraft crosses the bay.", tags=["signed"])
+    work()
+    LanguageMean.objects.filter(collection=collection).update(passages=10_000)
+    monkeypatch.setattr(lexical, "FEW_ROWS", few)
+    [first, *_more] = found(alice, "contract party hovercraft", tags=("signed",))
+    assert first == "hovercraft"
 
 
 @pytest.mark.parametrize(("lexeme", "passages"), [("年假", 900), ("假期", 2)])
