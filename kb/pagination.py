@@ -32,5 +32,9 @@ class StablePagination(CursorPagination):
 
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         answer = super().get_paginated_response_schema(schema)
+        for link in ("next", "previous"):
+            described = answer["properties"][link]
+            described.pop("nullable")
+            described["type"] = ["string", "null"]
         answer["properties"]["count"] = {"type": "integer", "description": "Only with `?count=1`."}
         return answer

@@ -1,7 +1,7 @@
 """The sentences of a passage that answer: a second look at hits, by the encoder, so across languages too."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -20,8 +20,10 @@ Ranges = dict[UUID, list[tuple[int, int]]]
 MOST_PASSAGES = 20
 """Passages of one call: a page of hits."""
 
-_MOST_SENTENCES = 12
-"""Sentences of a passage that are compared; a passage has about ten."""
+_MOST_SENTENCES = 24
+"""Sentences of a passage that are compared; a passage has about ten, and a part of a table some twenty rows."""
+
+_BETWEEN_CELLS = " | "
 
 _SHORTEST = 8
 """Characters of a sentence: shorter ones are numbers of lists."""
@@ -41,7 +43,7 @@ class _Sentence:
 def answering(
     user: User | AnonymousUser, query_text: str, chunk_ids: Sequence[UUID], *, timeout: float = 1.0
 ) -> Ranges:
-    """The sentences nearest to the query in each of these passages, as far as this person may see them.
+    """The sentences and rows nearest to the query in each of these passages, as far as this person may see them.
 
     One or two of a passage; none of a passage with a single sentence, as it would be highlighted whole. Nothing at all
     when the encoder does not answer within `timeout` seconds.
@@ -77,14 +79,17 @@ def _nearest(query: str, chunks: Sequence[Chunk], space_id: UUID, deadline: floa
 
 def _sentences(chunk: Chunk) -> list[_Sentence]:
     text = chunk.text
-    trimmed = (
-        boundaries.trim(text, start, end)
-        for start, end in boundaries.sentences(text, 0, len(text), language=chunk.language)
-    )
+    found = boundaries.sentences(text, 0, len(text), language=chunk.language)
+    trimmed = (boundaries.trim(text, *one) for sentence in found for one in _rows(text, *sentence))
     long_enough = [(start, end) for start, end in trimmed if end - start >= _SHORTEST]
     if len(long_enough) < 2:
         return []
     return [_Sentence(chunk.pk, start, end, text[start:end]) for start, end in long_enough[:_MOST_SENTENCES]]
+
+
+def _rows(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Each row of a table by itself: it has no end of a sentence. Anything else as it is."""
+    return boundaries.lines(text, start, end) if _BETWEEN_CELLS in text[start:end] else iter([(start, end)])
 
 
 def _best(scored: Sequence[tuple[_Sentence, np.float32]]) -> list[tuple[int, int]]:

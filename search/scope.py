@@ -228,7 +228,7 @@ def _of_documents(query: Query) -> list[tuple[str, Any]]:
 
 
 def _of_passages(query: Query) -> list[tuple[str, Any]]:
-    return [("{table}.language = ANY(%s)", list(query.languages))] if query.languages else []
+    return [("{table}.language = ANY(%s)", [one.lower() for one in query.languages])] if query.languages else []
 
 
 def _of_words(query: Query) -> list[tuple[str, Any]]:

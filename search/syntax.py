@@ -10,7 +10,7 @@ from kb import lexemes
 # Quotes of several languages: what one keyboard writes is another's.
 _QUOTED = r'(?:"[^"]+"|“[^”“]+”|„[^“”„]+[“”]|«[^»]+»|「[^」]+」|『[^』]+』)'
 _SPECIAL = regex.compile(
-    rf"""(?<!\S)[-－](?P<excluded>{_QUOTED}|\p{{L}}\S*)  # a number behind it is a number below zero
+    rf"""(?<!\S)[-－−](?P<excluded>{_QUOTED}|\p{{L}}\S*)  # a number behind it is a number below zero
     | (?P<phrase>{_QUOTED})""",
     regex.VERBOSE,
 )

@@ -371,6 +371,15 @@ def test_the_schema_is_openapi_3_1(api):
     assert schema["openapi"].startswith("3.1")
     assert "/api/v1/search/" in schema["paths"]
     assert api.get("/api/v1/docs/").status_code == 200
+    lists = [
+        one["properties"] for one in schema["components"]["schemas"].values() if "next" in one.get("properties", {})
+    ]
+    assert lists
+    for one in (
+        *(listed["next"] for listed in lists),
+        *(listed["previous"] for listed in lists if "previous" in listed),
+    ):
+        assert "null" in one["type"] or {"type": "null"} in one.get("oneOf", [])
 
 
 class TestNastyInput:

@@ -25,6 +25,15 @@ def test_it_works(passage, alice):
     assert passage.text[start:end] == "The tide turns at noon every day."
 
 
+def test_of_a_table_the_row_that_answers(upload, work, answering, alice):
+    rows = [f"| KB-2041/{number} | part {number} |" for number in range(15)]
+    upload("parts.md", "\n".join(["# Parts", "", "| Number | Part |", "|---|---|", *rows, "| KB-77 | pump tube |"]))
+    work()
+    passage = Chunk.objects.get()
+    [(start, end)] = highlights.answering(alice, "pump tube", [passage.pk], timeout=10)[passage.pk]
+    assert passage.text[start:end] == "KB-77 | pump tube"
+
+
 def test_a_passage_one_may_not_see_is_left_out(passage, charlie):
     assert highlights.answering(charlie, "tide turns at noon", [passage.pk]) == {}
 

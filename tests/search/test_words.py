@@ -161,6 +161,7 @@ def test_a_code_counts_as_far_as_it_is_rare(terms, rare):
         ("“年假”", "“年假”", "", ("'年假'",), ()),
         ('"!?"', '"!?"', "", (), ()),
         ("年假 －请假", "年假", "年假", (), ("'请假'",)),
+        ("boat −dinghy", "boat", "boat", (), ("'dinghy'",)),
     ],
 )
 def test_a_query_is_taken_apart(query, wanted, words, phrases, excluded):
