@@ -8,6 +8,7 @@ from playwright.sync_api import Page, Route, expect
 
 from embeddings.models import Space
 from kb.models import Collection, Document, Membership, Role
+from tests.browser.test_site import narrow_enough
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -249,6 +250,21 @@ def test_on_a_phone_filters_open_and_stay_open(alice, notes, open_page):
     expect(page.locator(".hit .open")).to_have_text(["Mond"])
     expect(page.get_by_role("checkbox", name="German")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_a_word_without_an_end_widens_no_page(alice, notes, answering, open_page):
+    word = "x" * 300
+    page = open_page("/", viewport={"width": 320, "height": 740})
+    page.goto(f"/?q={word}")
+    page.get_by_role("button", name="Answers", exact=True).first.click()
+    expect(page.locator(".verdict [aria-pressed=true]")).to_have_count(1)
+    page.get_by_role("button", name="Save this search…").click()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("link", name="Saved as “xxx")).to_be_visible()
+    assert narrow_enough(page)
+    for path in ("/", "/searches/", "/collections/field-notes/golden/", f"/?q={word}&tag={word}&collection={word}"):
+        page.goto(path)
+        assert narrow_enough(page), path
 
 
 def test_when_the_encoder_is_back_the_page_asks_again(alice, notes, collection, answering, open_page):
