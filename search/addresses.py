@@ -102,6 +102,9 @@ class Address:
     def on_page(self, number: int) -> "Address":
         return replace(self, page=number)
 
+    def first_page(self) -> "Address":
+        return self.on_page(1)
+
     def as_found(self) -> "Address":
         """The same page without a reranker."""
         return replace(self, pairs=(*self.without(("order", FOUND)).pairs, ("order", FOUND)))
@@ -161,11 +164,12 @@ def _kind(value: str) -> str:
     return min(wording.alike(cleaned)) if (cleaned := text.one_line(value)) else ""
 
 
-def _uuid(value: str) -> str:
+def _passage(value: str) -> str:
+    """What is no id asks for a passage that is not there, so that the page says so."""
     try:
-        return str(uuid.UUID(value))
+        return str(uuid.UUID(value)) if value else ""
     except ValueError:
-        return ""
+        return str(uuid.UUID(int=0))
 
 
 def _date(value: str) -> str:
@@ -175,7 +179,7 @@ def _date(value: str) -> str:
 
 _CLEANED: dict[str, Callable[[str], str]] = {
     "q": _text,
-    "like": _uuid,
+    "like": _passage,
     "collection": text.one_line,
     "language": text.one_line,
     "kind": _kind,

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from kb.admin import ReadOnly
@@ -114,7 +116,7 @@ class AnsweredFilter(admin.SimpleListFilter):
 
 @admin.register(SearchLogEntry)
 class SearchLogAdmin(ReadOnly, admin.ModelAdmin[SearchLogEntry]):
-    list_display = ("at", "text_column", "user", "mode", "hits", "best_score", "took_ms", "degraded")
+    list_display = ("at", "text_column", "user", "mode", "hits", "best_score", "took_ms", "degraded_column")
     list_filter = (AnsweredFilter, "mode", "degraded", "at")
     list_select_related = ("user",)
     search_fields = ("text", "user__username")
@@ -124,6 +126,15 @@ class SearchLogAdmin(ReadOnly, admin.ModelAdmin[SearchLogEntry]):
     def get_queryset(self, request: HttpRequest) -> QuerySet[SearchLogEntry]:
         visible = SearchLogEntry.objects.visible_to(request.user)
         return visible.order_by(*self.get_ordering(request) or ("-at", "-id"))
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
+        """Says why the column of queries is empty where the settings keep none."""
+        return super().changelist_view(request, {"keeps_texts": settings.SEARCH_LOG_TEXT, **(extra_context or {})})
+
+    @admin.display(description=_("degraded"), ordering="degraded")
+    def degraded_column(self, entry: SearchLogEntry) -> str:
+        """In words: the sign of a "no" looks like a failure."""
+        return gettext("degraded") if entry.degraded else ""
 
     @admin.display(description=_("query"))
     def text_column(self, entry: SearchLogEntry) -> str:

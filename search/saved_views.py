@@ -45,8 +45,9 @@ def _save(request: HttpRequest, person: User) -> None:
     elif SavedSearch.objects.filter(user=person).exclude(name=name).count() >= MOST:
         messages.error(request, _("You have saved %(n)s searches already. Delete one first.") % {"n": MOST})
     else:
-        SavedSearch.objects.update_or_create(user=person, name=name, defaults={"asked": address.asked})
-        messages.success(request, _("The search is saved as “%(name)s”.") % {"name": name})
+        _one, is_new = SavedSearch.objects.update_or_create(user=person, name=name, defaults={"asked": address.asked})
+        replaced = _("The search is saved as “%(name)s”, in place of the one that had this name.")
+        messages.success(request, (_("The search is saved as “%(name)s”.") if is_new else replaced) % {"name": name})
 
 
 @login_required

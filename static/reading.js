@@ -7,6 +7,13 @@ const AWHILE = 150;
 const PREFERENCE = "show-passages";
 let waiting = 0;
 
+// The notice of an older revision stays in view; how high it is depends on its words and on the window.
+const older = document.getElementById("older");
+if (older) {
+  const placeBelow = () => document.documentElement.style.setProperty("--above", `${older.getBoundingClientRect().height}px`);
+  new window.ResizeObserver(placeBelow).observe(older);
+}
+
 switchBox.checked = window.localStorage.getItem(PREFERENCE) !== "no";
 switchBox.addEventListener("change", () => window.localStorage.setItem(PREFERENCE, switchBox.checked ? "yes" : "no"));
 

@@ -4,6 +4,7 @@
 const form = document.getElementById("ask");
 const box = document.getElementById("q");
 const failed = document.getElementById("no-answer");
+const refused = document.getElementById("refused");
 const citation = document.getElementById("citation-box");
 
 function typing(event) {
@@ -53,22 +54,34 @@ document.addEventListener("focusout", (event) => {
   if (day.matches(".dates input") && day.value !== day.defaultValue) form.requestSubmit();
 });
 
-// --- A server that does not answer, a person who is no longer signed in ---
+// --- A server that does not answer or refuses, a person who is no longer signed in ---
 
 for (const name of ["htmx:sendError", "htmx:responseError", "htmx:timeout"]) {
-  document.body.addEventListener(name, () => {
-    failed.hidden = false;
+  document.body.addEventListener(name, (event) => {
+    const told = document.getElementById(`refused-${event.detail.xhr.status}`);
+    if (told) refuse(told);
+    else failed.hidden = false;
   });
 }
+
+// What was refused may stand far below: it is told in a dialog, which is seen wherever the page is scrolled to.
+function refuse(told) {
+  for (const one of refused.querySelectorAll("p")) one.hidden = one !== told;
+  refused.showPopover();
+}
+
 document.body.addEventListener("htmx:afterSwap", () => {
   if (failed) failed.hidden = true;
 });
 
 document.body.addEventListener("htmx:beforeSwap", (event) => {
-  const answered = new URL(event.detail.xhr.responseURL, window.location.href).pathname;
-  if (answered === new URL(event.detail.pathInfo.finalRequestPath, window.location.href).pathname) return;
+  const { xhr, pathInfo, requestConfig } = event.detail;
+  const asked = new URL(pathInfo.finalRequestPath, window.location.href);
+  if (new URL(xhr.responseURL, window.location.href).pathname === asked.pathname) return;
   event.detail.shouldSwap = false;
-  window.location.reload();
+  // Whoever signs in again goes on with what they asked for last.
+  if (requestConfig.boosted || requestConfig.elt.matches("[hx-push-url]")) window.location.assign(asked);
+  else window.location.reload();
 });
 
 // --- The sentences that answer ---
@@ -168,7 +181,9 @@ document.addEventListener("click", (event) => {
 
 function showCitation(event, link) {
   event.preventDefault();
+  citation.replaceChildren();
   window.htmx.ajax("GET", link.href, { target: citation, select: "#citation", swap: "innerHTML" }).then(() => {
+    if (!citation.childElementCount) return;
     reveal();
     citation.showPopover();
   });

@@ -3,14 +3,21 @@
 import re
 
 import pytest
+from django.core.files.base import ContentFile
 from playwright.sync_api import Page, expect
 
-from kb.models import Document
+from kb import ingestion
+from kb.models import Chunk, Document
 from kb.running.folder import REPOSITORY
 from tests.browser.test_site import narrow_enough, pdf_of
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
+TOPS = """() => {
+  const box = (selector) => document.querySelector(selector).getBoundingClientRect();
+  const stays = window.innerWidth < 800 ? ".panes" : ".tools";
+  return {notice: box("#older").bottom, passage: box("#passage").top, tools: box(stays).top};
+}"""
 MANUAL = REPOSITORY / "kb/demo/sampler-manual.en.pdf"
 PHONE = {"width": 360, "height": 740}
 CHAPTERS = "\n\n".join(
@@ -60,6 +67,22 @@ def test_the_keyboard_goes_from_passage_to_passage(alice, book, open_page):
     expect(page.locator("#passage")).to_be_in_viewport()
     page.reload()  # the address names the passage
     assert "Chapter 2" in passage(page)
+
+
+@pytest.mark.parametrize("look", [{}, {"viewport": PHONE}])
+def test_an_older_revision_says_so_where_its_passage_is_read(alice, book, work, open_page, look):
+    chunk = Chunk.objects.get(text__contains="Chapter 20")
+    older = f"{book.get_absolute_url()}?revision=1&chars={chunk.start}-{chunk.end}"
+    ingestion.receive_revision(book, ContentFile(b"# Tides\n\nAnother text."), "book.md", user=alice)
+    work()
+    page = open_page(older, **look)
+    page.goto(f"{older}#passage")
+    notice = page.get_by_text("You are reading an older revision")
+    expect(notice).to_be_in_viewport(ratio=1)
+    expect(page.locator("#passage")).to_be_in_viewport(ratio=1)
+    tops = page.evaluate(TOPS)
+    assert page.evaluate("window.scrollY") > 500
+    assert tops["notice"] - min(tops["passage"], tops["tools"]) < 1
 
 
 def test_the_outline_leads_to_its_place_and_follows_the_text(alice, book, open_page):

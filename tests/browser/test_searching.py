@@ -7,7 +7,8 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from embeddings.models import Space
-from kb.models import Collection
+from kb.models import Collection, Document, Membership, Role
+from tests.browser.test_site import narrow_enough
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
@@ -33,6 +34,13 @@ def focused(page: Page) -> str:
 
 def height(page: Page) -> float:
     return float(page.evaluate("document.documentElement.getBoundingClientRect().height"))
+
+
+def sign_in(page: Page) -> None:
+    page.fill("#id_username", "alice")
+    page.fill("#id_password", "alice-password")
+    page.press("#id_password", "Enter")
+    page.wait_for_url(lambda url: "sign-in" not in url)
 
 
 def titles(page: Page) -> list[str]:
@@ -193,12 +201,45 @@ def test_a_server_that_does_not_answer_leaves_what_was_there(alice, notes, open_
     expect(page.locator(".hit .open").first).to_have_text("Mond")
 
 
-def test_who_is_signed_out_meanwhile_comes_to_sign_in(alice, notes, open_page):
+def test_a_passage_that_is_gone_is_not_cited_and_the_page_says_so(alice, notes, open_page):
+    page = open_page("/?q=moon&mode=lexical", tolerated=("a status of 404", "htmx:", "Response Status Error"))
+    Document.objects.all().delete()
+    page.locator(".hit .cite").last.click()
+    expect(page.get_by_text("This passage is no longer there")).to_be_in_viewport()
+    expect(page.get_by_text("You may not do this any more")).to_be_hidden()
+    expect(page.get_by_role("dialog", name="Citation")).to_be_hidden()
+    expect(page.get_by_text("The server did not answer")).to_be_hidden()
+    page.get_by_role("button", name="Close").click()
+    expect(page.get_by_text("This passage is no longer there")).to_be_hidden()
+    expect(page.locator(".hit")).to_have_count(10)
+
+
+def test_what_one_may_not_do_any_more_is_refused_in_words(bob, alice, notes, collection, answering, open_page):
+    page = open_page("/?q=moon", tolerated=("a status of 403", "htmx:", "Response Status Error"))
+    Collection.objects.update(owner=bob)
+    Membership.objects.create(collection=collection, user=alice, role=Role.VIEWER)
+    page.locator(".verdict button").last.click()
+    expect(page.get_by_text("You may not do this any more")).to_be_in_viewport()
+    expect(page.get_by_text("This passage is no longer there")).to_be_hidden()
+
+
+def test_who_is_signed_out_meanwhile_goes_on_with_what_they_asked_last(alice, notes, open_page):
     page = open_page("/?q=moon&mode=lexical")
     page.context.clear_cookies()
     page.fill("#q", "boats")
     page.press("#q", "Enter")
     page.wait_for_url("**/sign-in/**")
+    sign_in(page)
+    expect(page.locator("#q")).to_have_value("boats")
+
+
+def test_who_is_signed_out_meanwhile_comes_back_to_the_search_whose_passage_they_cited(alice, notes, open_page):
+    page = open_page("/?q=moon&mode=lexical")
+    page.context.clear_cookies()
+    page.get_by_role("link", name="Cite").first.click()
+    page.wait_for_url("**/sign-in/**")
+    sign_in(page)
+    expect(page).to_have_url(re.compile(r"/\?q=moon&mode=lexical$"))
 
 
 def test_on_a_phone_filters_open_and_stay_open(alice, notes, open_page):
@@ -209,6 +250,21 @@ def test_on_a_phone_filters_open_and_stay_open(alice, notes, open_page):
     expect(page.locator(".hit .open")).to_have_text(["Mond"])
     expect(page.get_by_role("checkbox", name="German")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_a_word_without_an_end_widens_no_page(alice, notes, answering, open_page):
+    word = "x" * 300
+    page = open_page("/", viewport={"width": 320, "height": 740})
+    page.goto(f"/?q={word}")
+    page.get_by_role("button", name="Answers", exact=True).first.click()
+    expect(page.locator(".verdict [aria-pressed=true]")).to_have_count(1)
+    page.get_by_role("button", name="Save this search…").click()
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_role("link", name="Saved as “xxx")).to_be_visible()
+    assert narrow_enough(page)
+    for path in ("/", "/searches/", "/collections/field-notes/golden/", f"/?q={word}&tag={word}&collection={word}"):
+        page.goto(path)
+        assert narrow_enough(page), path
 
 
 def test_when_the_encoder_is_back_the_page_asks_again(alice, notes, collection, answering, open_page):

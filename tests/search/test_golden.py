@@ -46,6 +46,19 @@ class TestOneClick:
         click(alice, chunk_with("outboard"), 0)
         assert list(GoldenQuery.objects.get().judgements.values_list("grade", flat=True)) == [3, 0]
 
+    def test_its_buttons_read_right_before_and_after(self, notes, alice):
+        chunk, browser = chunk_with("moon pulls"), browser_of(alice)
+        for state in ("false", "true"):
+            page = browser.get("/", {"q": ASKED}).content.decode()
+            assert re.search(rf'id="not-{chunk.pk}"[^>]*aria-pressed="{state}">Does not answer<', page)
+            click(alice, chunk, 0)
+
+    def test_what_is_known_no_more_is_not_still_to_come(self, notes, collection, alice):
+        click(alice, chunk_with("moon pulls"), 3)
+        notes["tides"].delete()
+        for page in (f"/collections/{collection.slug}/golden/", GoldenQuery.objects.get().get_absolute_url()):
+            assert "Nothing is known to answer it<" in browser_of(alice).get(page).content.decode()
+
     def test_the_page_shows_what_was_said_and_offers_to_take_it_back(self, notes, alice):
         chunk, browser = chunk_with("moon pulls"), browser_of(alice)
         asked = {"q": ASKED}

@@ -38,8 +38,9 @@ def test_a_search_is_saved_under_a_name_and_deleted(alice, collection):
 
 def test_a_name_that_is_taken_names_the_new_search(alice, bob):
     save(browser_of(bob), "Moon")
-    for asked in ("q=moon", "q=sea"):
-        save(browser_of(alice), "Moon", asked)
+    told = "The search is saved as “Moon”, in place of the one that had this name."
+    assert told not in save(browser_of(alice), "Moon", "q=moon")
+    assert told in save(browser_of(alice), "Moon", "q=sea")
     assert sorted(SavedSearch.objects.values_list("user__username", "asked")) == [
         ("alice", "q=sea"), ("bob", "q=moon&language=de"),
     ]  # fmt: skip

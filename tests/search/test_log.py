@@ -1,5 +1,6 @@
 """The search log: every search leaves its timings, and its words only where that is wanted."""
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -141,6 +142,16 @@ class TestConsole:
         page = admin_client.get(self.ADDRESS, chosen).content.decode()
         texts = ["found well", "found nothing", "beyond the last", "found badly", "by words"]
         assert [text for text in texts if f">{text}<" in page] == shown
+
+    def test_only_what_was_degraded_says_so(self, asked, admin_client):
+        page = admin_client.get(self.ADDRESS).content.decode()
+        cells = re.findall(r'<td class="field-degraded_column">(.*?)</td>', page)
+        assert sorted(cells) == ["-", "-", "-", "-", "degraded"]
+
+    @pytest.mark.parametrize("kept", [True, False])
+    def test_it_says_when_texts_are_not_kept(self, admin_client, settings, kept):
+        settings.SEARCH_LOG_TEXT = kept
+        assert ("KB_SEARCH_LOG_TEXT" in admin_client.get(self.ADDRESS).content.decode()) is not kept
 
     def test_it_hides_what_its_person_may_not_see(self, asked, collection, bob, shared_with_bob):
         entry(user=bob, text="my own", collections=[collection.pk])

@@ -172,6 +172,30 @@ def test_more_like_a_passage(browser, corpus, answering, charlie):
     assert "Tides" not in page
 
 
+def test_what_is_no_id_is_no_passage(browser, corpus):
+    assert "There is no such passage" in browser.get("/", {"like": "nope"}).content.decode()
+    assert "There is no such passage" not in browser.get("/", {"like": ""}).content.decode()
+
+
+def test_beyond_the_last_page_there_is_a_way_back_to_the_first(browser, corpus):
+    page = browser.get("/", {"q": "moon", "mode": "lexical", "page": "999"}).content.decode()
+    assert "There are no further passages" in page
+    assert "No passage was found" not in page
+    assert 'href="/?q=moon&amp;mode=lexical"' in page
+
+
+def test_no_sentence_is_said_to_answer_where_no_passage_does(browser, corpus, answering):
+    assert "data-sentences" in browser.get("/", {"q": "moon pulls the sea"}).content.decode()
+    page = browser.get("/", {"q": "zebra crossing"}).content.decode()
+    assert "No passage answers this well" in page
+    assert "data-sentences" not in page
+
+
+def test_the_page_tells_what_is_underlined_and_what_is_marked(browser, corpus):
+    page = browser.get("/", {"q": "moon", "mode": "lexical"}).content.decode()
+    assert '<mark class="answers">Underlined</mark> are the sentences' in page
+
+
 def hit(text: str, highlights: list[tuple[int, int]]) -> Hit:
     citation = Citation.__new__(Citation)
     return Hit(1, 0.5, Scores(None, None, 0.5), text, highlights, "en", citation)
