@@ -258,13 +258,12 @@ def _measure(lease: _Lease) -> None:
         return lease.release(**_failed(_SPACE_GONE))
     if run.reranker and run.reranker != reranking.name():
         return lease.release(**_failed(_RERANKER_GONE))
-    wanted = judging.targets(run.collection)
     done = run.outcomes.values("golden_query")
     for query in GoldenQuery.objects.filter(collection=run.collection).exclude(pk__in=done).order_by("pk"):
         if time.monotonic() > until:
             lease.release(attempts=0)
             return ring()
-        lease.note(query, _ask(user, run, query, wanted.get(query.pk, [])))
+        lease.note(query, _ask(user, run, query, judging.targets(query)))
     return _conclude(lease)
 
 

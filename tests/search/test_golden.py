@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from kb import ingestion
 from kb.models import Chunk, Membership, Role
 from search import golden as golden_queries
 from search import retrieval
@@ -127,6 +129,13 @@ class TestPages:
         assert "ask &lt;b&gt;them&lt;/b&gt;" in one
         assert "revision 1, characters" in one
         assert not re.search(r'action="[^"]*(delete|import|remove|judgements)', page + one)
+
+    def test_it_is_said_that_words_are_gone(self, query, notes, address, alice, work):
+        said, browser = "no longer in the document", browser_of(alice)
+        assert said not in browser.get(f"{address}{query.pk}/").content.decode()
+        ingestion.receive_revision(notes["tides"], ContentFile(b"# Sea\n\nAll is new here.\n"), "tides.md", user=alice)
+        work()
+        assert browser.get(f"{address}{query.pk}/").content.decode().count(said) == 1
 
     def test_their_number_costs_no_queries(self, query, golden, address, alice, notes, django_assert_num_queries):
         browser = browser_of(alice)

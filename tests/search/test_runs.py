@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -17,7 +18,7 @@ from embeddings import queries
 from embeddings.models import Space
 from embeddings.priority import Priority
 from embeddings.reranking import Answering
-from kb import bell
+from kb import bell, ingestion
 from kb.models import Collection, Embedding, Membership, Role
 from search import charts, ranking, runs, tasks
 from search.models import EvaluationRun, GoldenQuery, RunState
@@ -115,6 +116,15 @@ def test_an_answer_that_is_not_searchable_cannot_be_measured(questions, collecti
     runs.measure_next()
     run.refresh_from_db()
     assert (run.state, run.detail) == (RunState.FAILED, runs._NOTHING)
+
+
+def test_a_query_whose_words_are_gone_is_left_out(notes, golden, collection, alice, work):
+    golden("what pulls the sea", chunk_with("moon pulls"))
+    golden("outboard engine", chunk_with("outboard"))
+    ingestion.receive_revision(notes["tides"], ContentFile(b"# Sea\n\nAll is new here.\n"), "tides.md", user=alice)
+    work()
+    run = runs.finish(runs.start(alice, collection))
+    assert (run.queries, run.unmeasured, run.figures["all"]["queries"]) == (1, 1, 1)
 
 
 class TestKilledWorkers:
