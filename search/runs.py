@@ -78,6 +78,16 @@ class Comparison:
     worse: int
     chance: float
 
+    @property
+    def shared(self) -> int:
+        """Golden queries that both measured."""
+        return self.better + self.alike + self.worse
+
+    @property
+    def same_queries(self) -> bool:
+        """Whether both measured the same golden queries: their figures are to be compared only then."""
+        return self.first.queries == self.second.queries == self.shared
+
 
 def start(
     user: User, collection: Collection, *, space_id: uuid.UUID | None = None, reranked: bool = False
