@@ -1,6 +1,7 @@
 """Evaluation runs: a collection measured by its golden queries, whatever becomes of the workers."""
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -266,6 +267,23 @@ class TestPage:
         assert "1 golden query was left out" in page
         assert "Measure now" not in page
 
+    def test_runs_over_other_queries_are_not_compared(self, questions, notes, golden, collection, alice):
+        address, browser = f"/collections/{collection.slug}/golden/", browser_of(alice)
+        runs.finish(runs.start(alice, collection))
+        golden("dinghy", notes["boats"])
+        runs.finish(runs.start(alice, collection))
+        page = browser.get(address).content.decode()
+        assert "0 queries better, 0 worse, 3 alike" in page
+        assert "different golden queries, 3 then and 4 now, 3 of them the same" in page
+        runs.finish(runs.start(alice, collection))
+        assert "different golden queries" not in browser.get(address).content.decode()
+        GoldenQuery.objects.all().delete()
+        golden("outboard engine", notes["boats"])
+        runs.finish(runs.start(alice, collection))
+        page = browser.get(address).content.decode()
+        assert "different golden queries, 4 then and 1 now, 0 of them the same" in page
+        assert "0 queries better" not in page
+
     def test_a_contributor_starts_one_and_the_page_looks_again(self, questions, collection, bob, shared_with_bob):
         Membership.objects.update(role=Role.CONTRIBUTOR)
         browser, address = browser_of(bob), f"/collections/{collection.slug}/golden/"
@@ -299,6 +317,14 @@ class TestPage:
             "English › English" in admin_client.get(f"/console/search/evaluationrun/{run.pk}/change/").content.decode()
         )
 
+    def test_the_console_calls_a_run_by_collection_and_time(self, questions, collection, alice, admin_client):
+        run = runs.finish(runs.start(alice, collection))
+        page = admin_client.get(f"/console/search/evaluationrun/{run.pk}/change/").content.decode()
+        assert f"<title>{collection.name}, {timezone.localtime(run.created_at):%Y-%m-%d %H:%M}" in page
+        assert str(collection.pk) not in page.partition("<form")[0]
+        labels = re.findall(r"<label[^>]*>([^<]*)</label>", page)
+        assert len(labels) == len(set(labels))
+
     def test_the_console_hides_what_its_person_may_not_see(self, questions, collection, alice, charlie):
         self.run_twice(alice, collection)
         charlie.is_staff = True
@@ -327,6 +353,17 @@ class TestCommand:
         assert printed["run"] == str(run.pk)
         assert printed["figures"] == run.figures
         assert run.started_by == collection.owner
+
+    @pytest.mark.parametrize("columns", ["40", "80", "200"])
+    def test_each_heading_is_whole(self, questions, collection, monkeypatch, capsys, columns):
+        monkeypatch.setenv("COLUMNS", columns)
+        self.evaluate("--collection", collection.slug)
+        lines = capsys.readouterr().out.splitlines()
+        [headings] = [line for line in lines if "queries" in line]
+        assert re.findall(r"[\w@]+", headings) == [
+            "languages", "queries", "r@1", "r@5", "r@10", "nDCG@10", "MRR", "mAP",
+        ]  # fmt: skip
+        assert max(map(len, lines)) <= 80
 
     @pytest.mark.parametrize(
         "options",
