@@ -111,7 +111,6 @@ class Format:
 _FORMULA = re.compile(r"'*[=+\-@\t]")
 """What a spreadsheet would compute. An apostrophe in front makes it text; reading takes one away again."""
 
-
 _SEPARATORS = ",;\t"
 """What stands between cells: spreadsheets write a semicolon where the comma is in their numbers."""
 

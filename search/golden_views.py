@@ -54,7 +54,7 @@ def detail(request: HttpRequest, slug: str, query_id: UUID) -> HttpResponse:
         "query": _query(request, slug, query_id),  # the form has changed its own
         "form": form,
         "judgements": [(one, _address(one)) for one in judgements],
-        "gone": judging.gone(query),
+        "changes": judging.changes(query),
         "grades": Grade.choices,
         "may_write": may_write,
     }

@@ -22,6 +22,14 @@ class Target:
     language: str
 
 
+@dataclass(frozen=True)
+class Changes:
+    """Judgements whose words are not in the live revision as they were: gone from it, or there with small changes."""
+
+    gone: frozenset[int]
+    small: frozenset[int]
+
+
 def targets(query: GoldenQuery) -> list[Target]:
     """What answers a golden query, of all that is searchable now, best first.
 
@@ -36,9 +44,11 @@ def targets(query: GoldenQuery) -> list[Target]:
     return list(found.values())
 
 
-def gone(query: GoldenQuery) -> frozenset[int]:
-    """The judgements of a golden query whose words are no longer in the live revision of their document."""
-    return frozenset(one.id for one in _standing(query) if one.is_gone)
+def changes(query: GoldenQuery) -> Changes:
+    """What has become of the words that a golden query was judged by."""
+    changed = [one for one in _standing(query) if one.is_changed]
+    gone = frozenset(one.id for one in changed if one.is_gone)
+    return Changes(gone, frozenset(one.id for one in changed) - gone)
 
 
 def judge(query: GoldenQuery, hits: Sequence[Hit], wanted: Sequence[Target]) -> list[Judged]:
@@ -108,7 +118,11 @@ class _Standing:
     revision_id: UUID
     language: str
     chars: tuple[int, int] | None
-    is_gone: bool
+    is_changed: bool
+
+    @property
+    def is_gone(self) -> bool:
+        return self.is_changed and self.chars is None
 
 
 def _standing(query: GoldenQuery) -> list[_Standing]:
@@ -120,11 +134,13 @@ def _stand(
     words: str | None,
 ) -> _Standing:  # fmt: skip
     """`words` are those of a passage that is not in the live revision as it was."""
-    chars = None if start is None or length is None else (start, start + length)
-    if words is not None:
-        text = RevisionText.objects.filter(revision=live).values_list("text", flat=True).first()
-        chars = counterparts.nearly(words, text or "")
-    return _Standing(judgement, document, grade, live, language, chars, length is not None and chars is None)
+    if start is not None and length is not None:
+        return _Standing(judgement, document, grade, live, language, (start, start + length), is_changed=False)
+    if words is None:
+        return _Standing(judgement, document, grade, live, language, None, is_changed=False)
+    text = RevisionText.objects.filter(revision=live).values_list("text", flat=True).first()
+    chars = counterparts.nearly(words, text or "")
+    return _Standing(judgement, document, grade, live, language, chars, is_changed=True)
 
 
 def _target(one: _Standing) -> Target:
@@ -139,7 +155,7 @@ def _target(one: _Standing) -> Target:
 
 _JUDGED = """
 SELECT j.id, j.document_id, j.grade, r.id, r.language, place.start, j."end" - j.start,
-  CASE WHEN place.start IS NULL THEN was.words END
+  CASE WHEN place.start IS NULL AND j.revision_id IS NOT NULL THEN COALESCE(was.words, '') END
 FROM search_judgement j
 JOIN search_goldenquery g ON g.id = j.golden_query_id
 JOIN kb_document d ON d.id = j.document_id AND d.collection_id = g.collection_id

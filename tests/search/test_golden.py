@@ -130,12 +130,16 @@ class TestPages:
         assert "revision 1, characters" in one
         assert not re.search(r'action="[^"]*(delete|import|remove|judgements)', page + one)
 
-    def test_it_is_said_that_words_are_gone(self, query, notes, address, alice, work):
-        said, browser = "no longer in the document", browser_of(alice)
-        assert said not in browser.get(f"{address}{query.pk}/").content.decode()
-        ingestion.receive_revision(notes["tides"], ContentFile(b"# Sea\n\nAll is new here.\n"), "tides.md", user=alice)
-        work()
-        assert browser.get(f"{address}{query.pk}/").content.decode().count(said) == 1
+    def test_it_is_said_that_words_have_changed_or_are_gone(self, query, notes, address, alice, work):
+        changed, gone = "have changed since", "no longer in the document"
+        page = browser_of(alice).get(f"{address}{query.pk}/").content.decode()
+        assert changed not in page
+        assert gone not in page
+        for text, said in [("# The moon\n\nThe moon pulls the seas towards it.", changed), ("# Sea\n\nNew.", gone)]:
+            ingestion.receive_revision(notes["tides"], ContentFile(text.encode()), "tides.md", user=alice)
+            work()
+            page = browser_of(alice).get(f"{address}{query.pk}/").content.decode()
+            assert [one for one in (changed, gone) if one in page] == [said]
 
     def test_their_number_costs_no_queries(self, query, golden, address, alice, notes, django_assert_num_queries):
         browser = browser_of(alice)

@@ -94,13 +94,13 @@ class TestAfterANewRevision:
             notes["tides"], alice, work, "# Tides\n\nNew.\n\n## The moon\n\nThe moon  pulls the seas towards it.\n"
         )
         assert gains(query, [hit(chunk_with("seas"))])["all"] == (3,)
-        assert judging.gone(query) == frozenset()
+        assert judging.changes(query) == judging.Changes(frozenset(), frozenset({query.judgements.get().pk}))
 
     def test_what_is_gone_answers_no_more(self, notes, golden, alice, work):
         query = golden("what pulls", chunk_with("moon pulls"), chunk_with("turns twice"))
         self.revise(notes["tides"], alice, work, "# Tides\n\nAll is new.\n")
         assert judging.targets(query) == []
-        assert judging.gone(query) == {one.pk for one in query.judgements.all()}
+        assert judging.changes(query).gone == {one.pk for one in query.judgements.all()}
 
     def test_what_was_judged_besides_answers_still(self, notes, golden, alice, work):
         query = golden("what pulls", chunk_with("moon pulls"), notes["tides"], chunk_with("outboard"))

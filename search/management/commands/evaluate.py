@@ -31,8 +31,7 @@ POOLS = ("pairs", "each", "parallel")
 LOADING_SECONDS = 600
 """So long a large reranker takes to load, at most."""
 
-
-WIDTH = 200
+_WIDTH = 200
 """Characters of a table, at most: it takes what it needs, whatever the terminal."""
 
 _HEADINGS = {
@@ -297,4 +296,4 @@ def _print(way: str, measured: dict[str, dict[str, float]]) -> None:
 
 def _console() -> Console:
     """Wide enough for whole headings: a narrow terminal breaks lines, and words would be cut for it."""
-    return Console(width=WIDTH)
+    return Console(width=_WIDTH)
