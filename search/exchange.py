@@ -208,28 +208,53 @@ def _place(
         if told["revision"] is not None:
             raise _Unplaced(_("A passage needs a document."))
         return None
-    found = next((documents[name] for name in row.names if name in documents), set())
-    if len(found) != 1:
-        several = _("More than one document is called “%s”: give its id.")
-        raise _Unplaced((several if found else _("There is no document “%s” in this collection.")) % row.names[0])
-    [document] = found
+    document = _document(row.names, documents)
     if told["revision"] is None:
         return _Place(document)
+    about = {"name": row.names[-1], "revision": told["revision"], "end": told["end"]}
     revision, length = revisions.get((document, told["revision"]), (None, 0))
-    if revision is None or told["end"] > length:
-        raise _Unplaced(_("This document has no such passage."))
+    if revision is None:
+        raise _Unplaced(_("“%(name)s” has no revision %(revision)s in this collection.") % about)
+    if told["end"] > length:
+        ends = _(
+            "Revision %(revision)s of “%(name)s” in this collection ends at %(length)s characters, before %(end)s."
+        )
+        raise _Unplaced(ends % {**about, "length": length})
     return _Place(document, revision, told["start"], told["end"])
 
 
+def _document(names: Sequence[str], documents: dict[str, set[UUID]]) -> UUID:
+    """The one that is called by the first of these names that is known."""
+    name = next((one for one in names if one in documents), None)
+    if name is None and len(names) > 1:
+        nobody = _("There is no document “%(id)s” in this collection, and none called “%(name)s”.")
+        raise _Unplaced(nobody % {"id": names[0], "name": names[-1]})
+    if name is None:
+        raise _Unplaced(_("There is no document “%s” in this collection.") % names[0])
+    if len(documents[name]) > 1:
+        raise _Unplaced(_("More than one document is called “%s”: give its id.") % name)
+    [document] = documents[name]
+    return document
+
+
 def _documents(collection: Collection, names: set[str]) -> dict[str, set[UUID]]:
-    """The documents of the collection with these ids, titles or file names."""
+    """The documents of the collection with these ids; else with these titles; else with these file names."""
     ids = {name for name in names if scope.is_uuid(name)}
     called = Q(title__in=names) | Q(live_revision__filename__in=names)
     meant = Document.objects.filter(Q(pk__in=ids) | called, collection=collection)
+    rows = list(meant.values_list("pk", "title", "live_revision__filename"))
+    # What is called by the better name hides the others.
+    return (
+        _by_name((pk, filename) for pk, _title, filename in rows if filename)
+        | _by_name((pk, title) for pk, title, _filename in rows)
+        | _by_name((pk, str(pk)) for pk, *_names in rows)
+    )
+
+
+def _by_name(named: Iterable[tuple[UUID, str]]) -> dict[str, set[UUID]]:
     found: dict[str, set[UUID]] = {}
-    for pk, title, filename in meant.values_list("pk", "title", "live_revision__filename"):
-        for name in {str(pk), title, filename} & names:
-            found.setdefault(name, set()).add(pk)
+    for pk, name in named:
+        found.setdefault(name, set()).add(pk)
     return found
 
 

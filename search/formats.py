@@ -4,6 +4,7 @@ A row is one judgement, or a query that has none. In BEIR and TREC a passage is 
 BEIR: Thakur et al., NeurIPS 2021, as its loader reads a folder. TREC: topics in their tags, and qrels.
 """
 
+import codecs
 import csv
 import html
 import io
@@ -26,7 +27,7 @@ ROWS = 20_000
 """Of a file, at most."""
 
 COLUMNS = ("query", "language", "note", "document", "title", "revision", "start", "end", "grade")
-"""Of the CSV file. `title` is for people: it is written, and passed over when read."""
+"""Of the CSV file. `title` says which document is meant where its id is not known."""
 
 
 @dataclass(frozen=True)
@@ -110,10 +111,18 @@ class Format:
 _FORMULA = re.compile(r"'*[=+\-@\t]")
 """What a spreadsheet would compute. An apostrophe in front makes it text; reading takes one away again."""
 
+_SEPARATORS = ",;\t"
+"""What stands between cells: spreadsheets write a semicolon where the comma is in their numbers."""
+
 
 def _read_csv(path: Path) -> Found:
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as file:
-        reader = csv.DictReader(file, strict=True)
+    with path.open(encoding=_encoding(path), errors="replace", newline="") as file:
+        head = next(filter(str.strip, file), None)
+        if head is None:
+            yield Mistake(0, _("This file is empty."))
+            return
+        file.seek(0)
+        reader = csv.DictReader(file, strict=True, delimiter=_separator(head))
         begin = 1
         try:
             named = set(reader.fieldnames or ())
@@ -128,12 +137,27 @@ def _read_csv(path: Path) -> Found:
             yield Mistake(begin, _("This line cannot be read: %s.") % error)
 
 
+def _encoding(path: Path) -> str:
+    """UTF-16 where a byte order mark says so."""
+    with path.open("rb") as file:
+        return "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+
+
+def _separator(head: str) -> str:
+    """What divides the first line into more cells than anything else; a comma where nothing does."""
+    return max(_SEPARATORS, key=head.count)
+
+
 def _csv_row(line: int, values: dict[Any, Any]) -> Row | Mistake:
     if None in values:
         return Mistake(line, _("This line has more cells than the first line has columns."))
-    told = {name: _unguarded(value or "") for name, value in values.items() if name != "title"}
-    document = told.pop("document", "")
-    return Row(line, told, (document,) if document else ())
+    told = {name: _unguarded(value or "") for name, value in values.items()}
+    return Row(line, told, _names(told.pop("document", ""), told.pop("title", "")))
+
+
+def _names(*names: str) -> tuple[str, ...]:
+    """What a document may be called, its id first: each once, without those that are empty."""
+    return tuple(dict.fromkeys(filter(None, names)))
 
 
 def _write_csv(queries: Iterable[Asked], file: IO[bytes]) -> None:
@@ -163,7 +187,7 @@ def _unguarded(cell: str) -> str:
 
 
 class _JsonJudgement(msgspec.Struct, forbid_unknown_fields=True):
-    document: str
+    document: str = ""
     title: str = ""
     revision: int | None = None
     chars: tuple[int, int] | None = None
@@ -184,10 +208,16 @@ def _read_jsonl(path: Path) -> Found:
                 yield told
                 continue
             query = {"query": told.query, "language": told.language, "note": told.note}
-            for one in told.judgements:
-                yield Row(line, {**query, **_placed(one.revision, one.chars), "grade": one.grade}, (one.document,))
+            yield from (_json_row(line, query, one) for one in told.judgements)
             if not told.judgements:
                 yield Row(line, query)
+
+
+def _json_row(line: int, query: dict[str, Any], one: _JsonJudgement) -> Row | Mistake:
+    names = _names(one.document, one.title)
+    if not names:
+        return Mistake(line, _("A judgement needs a document."))
+    return Row(line, {**query, **_placed(one.revision, one.chars), "grade": one.grade}, names)
 
 
 def _write_jsonl(queries: Iterable[Asked], file: IO[bytes]) -> None:
@@ -258,13 +288,12 @@ def _join(queries: dict[str, _Linked], qrels: Iterable[_Qrel | Mistake], titles:
 
 
 def _judged_row(qrel: _Qrel, asked: dict[str, Any], titles: dict[str, str], file: str) -> Row:
-    passage = _PASSAGE.fullmatch(qrel.document)
+    title, passage = titles.get(qrel.document, ""), _PASSAGE.fullmatch(qrel.document)
     if passage:
         document, revision, start, end = passage.groups()
         place = _placed(int(revision), (int(start), int(end)))
-        return Row(qrel.line, {**asked, **place, "grade": qrel.grade}, (document,), file)
-    names = (qrel.document, titles.get(qrel.document, ""))
-    return Row(qrel.line, {**asked, "grade": qrel.grade}, tuple(filter(None, names)), file)
+        return Row(qrel.line, {**asked, **place, "grade": qrel.grade}, _names(document, title), file)
+    return Row(qrel.line, {**asked, "grade": qrel.grade}, _names(qrel.document, title), file)
 
 
 def _qrels(

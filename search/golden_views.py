@@ -17,7 +17,7 @@ from kb import sentences, uploads
 from kb.models import Chunk, Collection
 from kb.reading.failures import Unreadable
 from kb.views import access, returning
-from search import charts, citations, exchange, formats, golden, runs
+from search import charts, citations, exchange, formats, golden, judging, runs
 from search.addresses import FOUND
 from search.forms import GoldenQueryForm, GradeForm, VerdictForm
 from search.models import EvaluationRun, GoldenQuery, Judgement, RunState
@@ -54,6 +54,7 @@ def detail(request: HttpRequest, slug: str, query_id: UUID) -> HttpResponse:
         "query": _query(request, slug, query_id),  # the form has changed its own
         "form": form,
         "judgements": [(one, _address(one)) for one in judgements],
+        "changes": judging.changes(query),
         "grades": Grade.choices,
         "may_write": may_write,
     }

@@ -4,8 +4,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from kb.models import Collection
-from search import statements
+from kb.models import Chunk, RevisionText
+from search import counterparts, statements
 from search.evaluation import Judged
 from search.hits import Hit
 from search.models import GoldenQuery
@@ -22,18 +22,33 @@ class Target:
     language: str
 
 
-def targets(collection: Collection) -> dict[UUID, list[Target]]:
-    """What answers each golden query of a collection, of all that is searchable now, best first.
+@dataclass(frozen=True)
+class Changes:
+    """Judgements whose words are not in the live revision as they were: gone from it, or there with small changes."""
 
-    A passage of an earlier revision is looked for by its words in the live one; where they are gone its document
-    stands for it.
+    gone: frozenset[int]
+    small: frozenset[int]
+
+
+def targets(query: GoldenQuery) -> list[Target]:
+    """What answers a golden query, of all that is searchable now, best first.
+
+    A passage of an earlier revision is looked for by its words in the live one. Where they are gone it answers no more,
+    and its document does not stand for it: it would be found for whatever it says now.
     """
-    found: dict[UUID, dict[object, Target]] = {}
-    for query, judgement, document, grade, start, end, language in statements.rows(_TARGETS, [collection.pk]):
-        target = Target(judgement, document, None if start is None else (start, end), grade, language)
-        # Two passages of one document that are both gone are one document; the better grade comes first.
-        found.setdefault(query, {}).setdefault((document, target.chars), target)
-    return {query: list(places.values()) for query, places in found.items()}
+    found: dict[object, Target] = {}
+    for one in _standing(query):
+        if one.grade and not one.is_gone:
+            # A passage that was judged in two revisions is one place; the better grade comes first.
+            found.setdefault((one.document_id, one.chars), _target(one))
+    return list(found.values())
+
+
+def changes(query: GoldenQuery) -> Changes:
+    """What has become of the words that a golden query was judged by."""
+    changed = [one for one in _standing(query) if one.is_changed]
+    gone = frozenset(one.id for one in changed if one.is_gone)
+    return Changes(gone, frozenset(one.id for one in changed) - gone)
 
 
 def judge(query: GoldenQuery, hits: Sequence[Hit], wanted: Sequence[Target]) -> list[Judged]:
@@ -90,20 +105,66 @@ def _judged(query: GoldenQuery, language: str, ranking: Sequence[_Item], wanted:
     )
 
 
-_TARGETS = """
-SELECT j.golden_query_id, j.id, j.document_id, j.grade, place.start, place.start + j."end" - j.start,
-  COALESCE(c.language, r.language)
+# --- Where judgements stand today ---
+
+
+@dataclass(frozen=True)
+class _Standing:
+    """A judgement by the live revision of its document: the whole, characters of it, or words that are gone."""
+
+    id: int
+    document_id: UUID
+    grade: int
+    revision_id: UUID
+    language: str
+    chars: tuple[int, int] | None
+    is_changed: bool
+
+    @property
+    def is_gone(self) -> bool:
+        return self.is_changed and self.chars is None
+
+
+def _standing(query: GoldenQuery) -> list[_Standing]:
+    return [_stand(*row) for row in statements.rows(_JUDGED, [query.pk])]
+
+
+def _stand(
+    judgement: int, document: UUID, grade: int, live: UUID, language: str, start: int | None, length: int | None,
+    words: str | None,
+) -> _Standing:  # fmt: skip
+    """`words` are those of a passage that is not in the live revision as it was."""
+    if start is not None and length is not None:
+        return _Standing(judgement, document, grade, live, language, (start, start + length), is_changed=False)
+    if words is None:
+        return _Standing(judgement, document, grade, live, language, None, is_changed=False)
+    text = RevisionText.objects.filter(revision=live).values_list("text", flat=True).first()
+    chars = counterparts.nearly(words, text or "")
+    return _Standing(judgement, document, grade, live, language, chars, is_changed=True)
+
+
+def _target(one: _Standing) -> Target:
+    """In the language of the passage in which its middle is."""
+    language = one.language
+    if one.chars:
+        middle = sum(one.chars) // 2
+        held = Chunk.objects.filter(revision=one.revision_id, start__lte=middle, end__gt=middle).order_by("ordinal")
+        language = held.values_list("language", flat=True).first() or language
+    return Target(one.id, one.document_id, one.chars, one.grade, language)
+
+
+_JUDGED = """
+SELECT j.id, j.document_id, j.grade, r.id, r.language, place.start, j."end" - j.start,
+  CASE WHEN place.start IS NULL AND j.revision_id IS NOT NULL THEN COALESCE(was.words, '') END
 FROM search_judgement j
 JOIN search_goldenquery g ON g.id = j.golden_query_id
 JOIN kb_document d ON d.id = j.document_id AND d.collection_id = g.collection_id
 JOIN kb_revision r ON r.id = d.live_revision_id
 LEFT JOIN kb_revisiontext judged ON judged.revision_id = j.revision_id AND j.revision_id <> r.id
 LEFT JOIN kb_revisiontext live ON live.revision_id = r.id AND judged.revision_id IS NOT NULL
+CROSS JOIN LATERAL (SELECT substr(judged.text, j.start + 1, j."end" - j.start) AS words) was
 CROSS JOIN LATERAL (SELECT CASE WHEN j.revision_id = r.id THEN j.start
-  ELSE NULLIF(strpos(live.text, substr(judged.text, j.start + 1, j."end" - j.start)), 0) - 1 END AS start) place
-LEFT JOIN LATERAL (SELECT language FROM kb_chunk
-  WHERE revision_id = r.id AND start <= place.start + (j."end" - j.start) / 2
-    AND "end" > place.start + (j."end" - j.start) / 2 ORDER BY ordinal LIMIT 1) c ON true
-WHERE g.collection_id = %s AND j.grade > 0
+  ELSE NULLIF(strpos(live.text, was.words), 0) - 1 END AS start) place
+WHERE j.golden_query_id = %s
 ORDER BY j.grade DESC, j.id
 """

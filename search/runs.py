@@ -69,7 +69,8 @@ class LeaseLost(Exception):
 @dataclass(frozen=True)
 class Comparison:
     """Two runs query by query: in how many the second ranks better, alike, or worse (nDCG@10). `chance` is how
-    probable a split at least as uneven is where neither is better (sign test)."""
+    probable a split at least as uneven is where neither is better (sign test). Only where both measured the
+    `same_queries` do their figures compare."""
 
     first: EvaluationRun
     second: EvaluationRun
@@ -77,6 +78,12 @@ class Comparison:
     alike: int
     worse: int
     chance: float
+    same_queries: bool
+
+    @property
+    def shared(self) -> int:
+        """Golden queries that both measured."""
+        return self.better + self.alike + self.worse
 
 
 def start(
@@ -135,7 +142,16 @@ def between(first: EvaluationRun, second: EvaluationRun) -> Comparison:
     before, after = _by_query(first), _by_query(second)
     gained = [round(after[query] - before[query], 9) for query in before.keys() & after.keys()]
     better, worse = sum(one > 0 for one in gained), sum(one < 0 for one in gained)
-    return Comparison(first, second, better, len(gained) - better - worse, worse, _sign_test(better, worse))
+    return Comparison(
+        first,
+        second,
+        better,
+        len(gained) - better - worse,
+        worse,
+        _sign_test(better, worse),
+        # What was deleted since is missing from both; the number that was measured tells of it.
+        same_queries=before.keys() == after.keys() and first.queries == second.queries,
+    )
 
 
 def sweep() -> None:
@@ -258,13 +274,12 @@ def _measure(lease: _Lease) -> None:
         return lease.release(**_failed(_SPACE_GONE))
     if run.reranker and run.reranker != reranking.name():
         return lease.release(**_failed(_RERANKER_GONE))
-    wanted = judging.targets(run.collection)
     done = run.outcomes.values("golden_query")
     for query in GoldenQuery.objects.filter(collection=run.collection).exclude(pk__in=done).order_by("pk"):
         if time.monotonic() > until:
             lease.release(attempts=0)
             return ring()
-        lease.note(query, _ask(user, run, query, wanted.get(query.pk, [])))
+        lease.note(query, _ask(user, run, query, judging.targets(query)))
     return _conclude(lease)
 
 

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from embeddings.models import Space
@@ -53,8 +54,8 @@ class EvaluationRun(models.Model):
     collection = models.ForeignKey(
         Collection, models.CASCADE, related_name="evaluation_runs", verbose_name=_("collection")
     )
-    space = models.ForeignKey(Space, models.SET_NULL, null=True, related_name="+", verbose_name=_("space"))
-    space_name = models.CharField(_("space"), max_length=200)
+    space = models.ForeignKey(Space, models.SET_NULL, null=True, related_name="+", verbose_name=_("space measured"))
+    space_name = models.CharField(_("name of the space then"), max_length=200)
     reranker = models.CharField(
         _("reranker"), max_length=300, blank=True, help_text=_("What ordered the first passages; empty: nothing did.")
     )
@@ -101,7 +102,7 @@ class EvaluationRun(models.Model):
         indexes = [models.Index(fields=["collection", "-created_at", "-id"], name="run_newest_first")]
 
     def __str__(self) -> str:
-        return f"{self.collection_id}, {self.created_at:%Y-%m-%d %H:%M}"
+        return f"{self.collection}, {timezone.localtime(self.created_at):%Y-%m-%d %H:%M}"
 
     def get_absolute_url(self) -> str:
         return reverse("golden", args=[self.collection.slug])

@@ -137,8 +137,11 @@ class TestCsv:
         ("x,boats,1,0,,", "A passage needs a revision, a start and an end."),
         ("x,boats,1,5,5,", "A passage ends after it begins."),
         ('x,"boats\n\n",,,,9', "grade: Select a valid choice. 9 is not one of the available choices."),
-        ("x,boats,1,0,999999,", "This document has no such passage."),
-        ("x,boats,9,0,5,", "This document has no such passage."),
+        (
+            "x,boats,1,0,999999,",
+            "Revision 1 of “boats” in this collection ends at 41 characters, before 999999.",
+        ),
+        ("x,boats,9,0,5,", "“boats” has no revision 9 in this collection."),
         ("x,,1,0,5,", "A passage needs a document."),
         ("x,boats,,,,,,", "This line has more cells than the first line has columns."),
         ('x,"boats" y,,,,', "This line cannot be read: ',' expected after '\"'."),
@@ -162,9 +165,28 @@ class TestCsv:
         work()
         assert "There is no document" in mistakes(bring_in, f"query,document\nx,{elsewhere.pk}\n")[0]
 
-    @pytest.mark.parametrize("head", ["", "document\nboats\n", "query,colour\nx,red\n"])
+    def test_a_title_goes_before_a_file_name(self, notes, collection, bring_in, upload, work):
+        other = upload("other.md", "# Other\n\nOther.\n", title="boats.md")
+        work()
+        bring_in("query,document\nx,boats.md\n")
+        assert Judgement.objects.get().document == other
+
+    @pytest.mark.parametrize("head", ["document\nboats\n", "query,colour\nx,red\n", "query;colour\nx;red\n"])
     def test_its_columns_must_be_known(self, notes, bring_in, head):
         assert mistakes(bring_in, head)[0].startswith("Line 1: The first line must name columns out of these: query,")
+
+    @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+    @pytest.mark.parametrize("separator", [",", ";", "\t"])
+    def test_it_is_read_as_spreadsheets_write_it(self, notes, bring_in, separator, encoding):
+        rows = [["query", "document", "grade"], ['"engine, or\r\n; motör"', "boats", "2"]]
+        file = "\r\n".join(separator.join(row) for row in rows)
+        assert bring_in(file.encode(encoding)) == exchange.Imported(1, 1)
+        assert GoldenQuery.objects.get().text == "engine, or ; motör"
+        assert Judgement.objects.get().grade == Grade.PARTLY
+
+    @pytest.mark.parametrize("file", [b"", b"\xef\xbb\xbf", b"\xff\xfe", b" \r\n\r\n"])
+    def test_an_empty_file_is_called_empty(self, notes, bring_in, file):
+        assert mistakes(bring_in, file) == ["This file is empty."]
 
     def test_a_file_has_an_end(self, notes, bring_in, monkeypatch):
         monkeypatch.setattr(formats, "ROWS", 2)
@@ -179,7 +201,66 @@ class TestCsv:
             assert mistakes(bring_in, file, name) == ["A file may have at most 2 rows."]
 
 
+class TestFromElsewhere:
+    """Ids are of another place; titles are the same in both."""
+
+    ELSEWHERE = "73dd5a1e-0000-4000-8000-000000000000"
+
+    def file(self, form: str, **one: object) -> tuple[bytes | str, str]:
+        """A judgement as it is written elsewhere, and the name of its file."""
+        told = {"document": self.ELSEWHERE, "title": "boats", "revision": 1, "start": 2, "end": 5, **one}
+        if form == "csv":
+            return f"query,{','.join(told)}\nx,{','.join(map(str, told.values()))}\n", "golden.csv"
+        chars = [told.pop("start"), told.pop("end")]
+        if form == "jsonl":
+            return json.dumps({"query": "x", "judgements": [{**told, "chars": chars}]}), "golden.jsonl"
+        name = f"{told['document']}@{told['revision']}:{chars[0]}-{chars[1]}"
+        files = {
+            "corpus.jsonl": json.dumps({"_id": name, "title": told["title"]}),
+            "queries.jsonl": json.dumps({"_id": "7", "text": "x"}),
+            "qrels/test.tsv": f"7\t{name}\t3\n",
+        }
+        return zipped(files), "golden.zip"
+
+    @pytest.mark.parametrize("form", ["csv", "jsonl", "beir"])
+    @pytest.mark.parametrize("title", ["boats", "boats.md"])
+    def test_a_document_is_known_by_its_title_or_file_name(self, notes, bring_in, form, title):
+        assert bring_in(*self.file(form, title=title)) == exchange.Imported(1, 1)
+        one = Judgement.objects.get()
+        assert (one.document, one.revision, one.start, one.end) == (notes["boats"], notes["boats"].live_revision, 2, 5)
+
+    @pytest.mark.parametrize("form", ["csv", "jsonl"])
+    def test_an_id_may_be_left_out(self, notes, bring_in, form):
+        assert bring_in(*self.file(form, document="")) == exchange.Imported(1, 1)
+
+    def test_an_id_goes_before_a_title(self, notes, bring_in):
+        bring_in(*self.file("csv", document=notes["tides"].pk))
+        assert Judgement.objects.get().document == notes["tides"]
+
+    @pytest.mark.parametrize("form", ["csv", "jsonl", "beir"])
+    @pytest.mark.parametrize(
+        ("told", "sentence"),
+        [
+            ({"title": "ships"}, f"There is no document “{ELSEWHERE}” in this collection, and none called “ships”."),
+            ({"revision": 4}, "“boats” has no revision 4 in this collection."),
+            ({"end": 500}, "Revision 1 of “boats” in this collection ends at 41 characters, before 500."),
+        ],
+    )
+    def test_what_was_looked_for_is_named(self, notes, bring_in, form, told, sentence):
+        assert mistakes(bring_in, *self.file(form, **told))[0].endswith(f": {sentence}")
+
+    @pytest.mark.parametrize("form", ["csv", "jsonl", "beir"])
+    def test_two_of_one_title_are_refused(self, notes, bring_in, upload, work, form):
+        upload("other.md", "# Other\n\nOther.\n", title="boats")
+        work()
+        assert "More than one document is called “boats”: give its id." in mistakes(bring_in, *self.file(form))[0]
+
+
 class TestJsonLines:
+    def test_a_judgement_without_a_document_is_refused(self, notes, bring_in):
+        told = mistakes(bring_in, '{"query": "x", "judgements": [{"grade": 1}]}', "golden.jsonl")
+        assert told == ["Line 1: A judgement needs a document."]
+
     def test_a_line_that_cannot_be_used_is_named(self, notes, bring_in):
         lines = ['{"query": "x"}', "", '{"query": 1}', '{"query": "x", "colour": "red"}', "{"]
         told = mistakes(bring_in, "\n".join(lines), "golden.jsonl")

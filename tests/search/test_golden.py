@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from kb import ingestion
 from kb.models import Chunk, Membership, Role
 from search import golden as golden_queries
 from search import retrieval
@@ -140,6 +142,17 @@ class TestPages:
         assert "ask &lt;b&gt;them&lt;/b&gt;" in one
         assert "revision 1, characters" in one
         assert not re.search(r'action="[^"]*(delete|import|remove|judgements)', page + one)
+
+    def test_it_is_said_that_words_have_changed_or_are_gone(self, query, notes, address, alice, work):
+        changed, gone = "have changed since", "no longer in the document"
+        page = browser_of(alice).get(f"{address}{query.pk}/").content.decode()
+        assert changed not in page
+        assert gone not in page
+        for text, said in [("# The moon\n\nThe moon pulls the seas towards it.", changed), ("# Sea\n\nNew.", gone)]:
+            ingestion.receive_revision(notes["tides"], ContentFile(text.encode()), "tides.md", user=alice)
+            work()
+            page = browser_of(alice).get(f"{address}{query.pk}/").content.decode()
+            assert [one for one in (changed, gone) if one in page] == [said]
 
     def test_their_number_costs_no_queries(self, query, golden, address, alice, notes, django_assert_num_queries):
         browser = browser_of(alice)

@@ -23,7 +23,7 @@ def hit(chunk: Chunk, *, chars: tuple[int, int] | None = None) -> Hit:
 
 
 def gains(query, hits) -> dict[str, tuple[int, ...]]:
-    wanted = judging.targets(query.collection).get(query.pk, [])
+    wanted = judging.targets(query)
     return {one.document_language: one.gains for one in judging.judge(query, hits, wanted)}
 
 
@@ -41,8 +41,9 @@ def test_passages_are_ranked_where_one_was_judged(notes, golden):
 
 def test_what_does_not_answer_is_no_answer(notes, golden):
     query = golden("what pulls", chunk_with("moon pulls"))
-    golden("boats?", notes["boats"], grade=Grade.NOT)
-    assert set(judging.targets(query.collection)) == {query.pk}
+    not_boats = golden("boats?", notes["boats"], grade=Grade.NOT)
+    assert len(judging.targets(query)) == 1
+    assert judging.targets(not_boats) == []
 
 
 @pytest.mark.parametrize(
@@ -81,25 +82,40 @@ class TestAfterANewRevision:
         judged = chunk_with("moon pulls")
         query = golden("what pulls", judged)
         self.revise(notes["tides"], alice, work, f"# 潮汐\n\n新的一段，在前面。\n\n{judged.text}\n")
-        [target] = judging.targets(query.collection)[query.pk]
+        [target] = judging.targets(query)
         start, end = target.chars or (0, 0)
         live = RevisionText.objects.get(revision=chunk_with("moon pulls").revision)
         assert start != judged.start
         assert live.text[start:end] == judged.text
 
-    def test_its_document_stands_for_one_that_is_gone(self, notes, golden, alice, work):
+    def test_it_is_found_by_most_of_its_words(self, notes, golden, alice, work):
+        query = golden("what pulls", chunk_with("moon pulls"))
+        self.revise(
+            notes["tides"], alice, work, "# Tides\n\nNew.\n\n## The moon\n\nThe moon  pulls the seas towards it.\n"
+        )
+        assert gains(query, [hit(chunk_with("seas"))])["all"] == (3,)
+        assert judging.changes(query) == judging.Changes(frozenset(), frozenset({query.judgements.get().pk}))
+
+    def test_what_is_gone_answers_no_more(self, notes, golden, alice, work):
         query = golden("what pulls", chunk_with("moon pulls"), chunk_with("turns twice"))
         self.revise(notes["tides"], alice, work, "# Tides\n\nAll is new.\n")
-        [target] = judging.targets(query.collection)[query.pk]
-        assert (target.document_id, target.chars) == (notes["tides"].pk, None)
+        assert judging.targets(query) == []
+        assert judging.changes(query).gone == {one.pk for one in query.judgements.all()}
+
+    def test_what_was_judged_besides_answers_still(self, notes, golden, alice, work):
+        query = golden("what pulls", chunk_with("moon pulls"), notes["tides"], chunk_with("outboard"))
+        self.revise(notes["tides"], alice, work, "# Tides\n\nAll is new.\n")
+        wanted = {(one.document_id, one.chars) for one in judging.targets(query)}
+        boats = chunk_with("outboard")
+        assert wanted == {(notes["tides"].pk, None), (notes["boats"].pk, (boats.start, boats.end))}
 
     def test_split_anew_it_is_the_same_place(self, notes, golden, collection, work):
         query = golden("what pulls", chunk_with("moon pulls"))
-        [before] = judging.targets(collection)[query.pk]
+        [before] = judging.targets(query)
         type(collection).objects.filter(pk=collection.pk).update(chunk_target=32, chunk_maximum=32)
         ingestion.reindex(notes["tides"])
         work()
-        [after] = judging.targets(collection)[query.pk]
+        [after] = judging.targets(query)
         assert after.chars == before.chars
 
 

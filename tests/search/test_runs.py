@@ -1,6 +1,7 @@
 """Evaluation runs: a collection measured by its golden queries, whatever becomes of the workers."""
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,6 +10,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Permission
+from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
 from django.utils import timezone
@@ -17,7 +19,7 @@ from embeddings import queries
 from embeddings.models import Space
 from embeddings.priority import Priority
 from embeddings.reranking import Answering
-from kb import bell
+from kb import bell, ingestion
 from kb.models import Collection, Embedding, Membership, Role
 from search import charts, ranking, runs, tasks
 from search.models import EvaluationRun, GoldenQuery, RunState
@@ -115,6 +117,15 @@ def test_an_answer_that_is_not_searchable_cannot_be_measured(questions, collecti
     runs.measure_next()
     run.refresh_from_db()
     assert (run.state, run.detail) == (RunState.FAILED, runs._NOTHING)
+
+
+def test_a_query_whose_words_are_gone_is_left_out(notes, golden, collection, alice, work):
+    golden("what pulls the sea", chunk_with("moon pulls"))
+    golden("outboard engine", chunk_with("outboard"))
+    ingestion.receive_revision(notes["tides"], ContentFile(b"# Sea\n\nAll is new here.\n"), "tides.md", user=alice)
+    work()
+    run = runs.finish(runs.start(alice, collection))
+    assert (run.queries, run.unmeasured, run.figures["all"]["queries"]) == (1, 1, 1)
 
 
 class TestKilledWorkers:
@@ -256,6 +267,25 @@ class TestPage:
         assert "1 golden query was left out" in page
         assert "Measure now" not in page
 
+    def test_runs_over_other_queries_are_not_compared(self, questions, notes, golden, collection, alice):
+        address, browser = f"/collections/{collection.slug}/golden/", browser_of(alice)
+        runs.finish(runs.start(alice, collection))
+        golden("dinghy", notes["boats"])
+        runs.finish(runs.start(alice, collection))
+        page = browser.get(address).content.decode()
+        assert "0 queries better, 0 worse, 3 alike" in page
+        assert "different golden queries, 3 then and 4 now, 3 of them the same" in page
+        runs.finish(runs.start(alice, collection))
+        assert "different golden queries" not in browser.get(address).content.decode()
+        GoldenQuery.objects.filter(text="dinghy").delete()  # measured by both
+        assert "different golden queries" not in browser.get(address).content.decode()
+        GoldenQuery.objects.all().delete()
+        golden("outboard engine", notes["boats"])
+        runs.finish(runs.start(alice, collection))
+        page = browser.get(address).content.decode()
+        assert "different golden queries, 4 then and 1 now, 0 of them the same" in page
+        assert "0 queries better" not in page
+
     def test_a_contributor_starts_one_and_the_page_looks_again(self, questions, collection, bob, shared_with_bob):
         Membership.objects.update(role=Role.CONTRIBUTOR)
         browser, address = browser_of(bob), f"/collections/{collection.slug}/golden/"
@@ -289,6 +319,14 @@ class TestPage:
             "English › English" in admin_client.get(f"/console/search/evaluationrun/{run.pk}/change/").content.decode()
         )
 
+    def test_the_console_calls_a_run_by_collection_and_time(self, questions, collection, alice, admin_client):
+        run = runs.finish(runs.start(alice, collection))
+        page = admin_client.get(f"/console/search/evaluationrun/{run.pk}/change/").content.decode()
+        assert f"<title>{collection.name}, {timezone.localtime(run.created_at):%Y-%m-%d %H:%M}" in page
+        assert str(collection.pk) not in page.partition("<form")[0]
+        labels = re.findall(r"<label[^>]*>([^<]*)</label>", page)
+        assert len(labels) == len(set(labels))
+
     def test_the_console_hides_what_its_person_may_not_see(self, questions, collection, alice, charlie):
         self.run_twice(alice, collection)
         charlie.is_staff = True
@@ -317,6 +355,17 @@ class TestCommand:
         assert printed["run"] == str(run.pk)
         assert printed["figures"] == run.figures
         assert run.started_by == collection.owner
+
+    @pytest.mark.parametrize("columns", ["40", "80", "200"])
+    def test_each_heading_is_whole(self, questions, collection, monkeypatch, capsys, columns):
+        monkeypatch.setenv("COLUMNS", columns)
+        self.evaluate("--collection", collection.slug)
+        lines = capsys.readouterr().out.splitlines()
+        [headings] = [line for line in lines if "queries" in line]
+        assert re.findall(r"[\w@]+", headings) == [
+            "languages", "queries", "r@1", "r@5", "r@10", "nDCG@10", "MRR", "mAP",
+        ]  # fmt: skip
+        assert max(map(len, lines)) <= 80
 
     @pytest.mark.parametrize(
         "options",

@@ -31,6 +31,19 @@ POOLS = ("pairs", "each", "parallel")
 LOADING_SECONDS = 600
 """So long a large reranker takes to load, at most."""
 
+_WIDTH = 200
+"""Characters of a table, at most: it takes what it needs, whatever the terminal."""
+
+_HEADINGS = {
+    "recall@1": "r@1",
+    "recall@5": "r@5",
+    "recall@10": "r@10",
+    "ndcg@10": "nDCG@10",
+    "mrr": "MRR",
+    "map": "mAP",
+}
+"""Of the measures, so short that the table has room in 80 characters."""
+
 
 class Command(BaseCommand):
     help = "Measure recall@1/5/10, nDCG@10, MRR and mAP by language of query and document."
@@ -79,7 +92,7 @@ class Command(BaseCommand):
         table = Table("class", "queries", *MODES, "hybrid / semantic", title="nDCG@10")
         for kind, found in measured.items():
             table.add_row(kind, *(f"{value:g}" for value in found.values()))
-        Console().print(table)
+        _console().print(table)
 
 
 def _of_collection(options: dict[str, Any]) -> dict[str, Any]:
@@ -273,10 +286,14 @@ def _title(paragraph: Paragraph) -> str:
 
 
 def _print(way: str, measured: dict[str, dict[str, float]]) -> None:
-    table = Table(title=way)
-    columns = ["queries", *evaluation.MEASURES]
-    for heading in ("asked>written", *columns):
+    table = Table(title=f"{way}: asked>written")
+    for heading in ("languages", "queries", *_HEADINGS.values()):
         table.add_column(heading, justify="right")
     for pair, values in measured.items():
-        table.add_row(pair, *(f"{values[column]:g}" for column in columns))
-    Console().print(table)
+        table.add_row(pair, *(f"{values[column]:g}" for column in ("queries", *_HEADINGS)))
+    _console().print(table)
+
+
+def _console() -> Console:
+    """Wide enough for whole headings: a narrow terminal breaks lines, and words would be cut for it."""
+    return Console(width=_WIDTH)

@@ -1,0 +1,49 @@
+"""Words of one revision in another: nearly the same is found, what is gone is not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from search import counterparts
+
+WORDS = "Ask for reference HG-77/2 at the counter."
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        "Ask for the reference HG-77/2 at the counter.",
+        "Ask for reference\nHG-77/2 at  the counter.",
+        "Ask for reference HG-77/3 at the counter!",
+        "Please ask for reference HG-77/2 at the counter.",
+    ],
+)
+def test_small_changes_are_seen_through(now):
+    before = "The counter is in the hall. There is a reference library, too. " * 40
+    start, end = counterparts.nearly(WORDS, f"{before}{now} {before}") or (0, 0)
+    assert abs(start - len(before)) <= 10
+    assert end - start == len(WORDS)
+
+
+def test_without_spaces_too():
+    now = "新的一段，在前面。每位员工每年享有二十天带薪年假，另有病假。"
+    start, end = counterparts.nearly("每位员工每年享有十五天带薪年假，另有病假。", now) or (0, 0)
+    assert "年享有二十天带薪" in now[start:end]
+
+
+@pytest.mark.parametrize("now", ["There is no code any more.", "", "Ask for advice at the reception desk."])
+def test_what_is_gone_is_not_found(now):
+    assert counterparts.nearly(WORDS, now) is None
+
+
+@given(st.text(), st.text(min_size=1), st.text())
+def test_words_that_are_there_as_they_were_are_found(before, words, after):
+    text = before + words + after
+    start, end = counterparts.nearly(words, text) or (-1, -1)
+    assert 0 <= start < end <= len(text)
+
+
+@given(st.text(), st.text())
+def test_it_is_a_place_of_the_text_or_none(words, text):
+    found = counterparts.nearly(words, text)
+    assert found is None or 0 <= found[0] < found[1] <= len(text)
