@@ -66,7 +66,7 @@ def encode(
             with clock.time("encode"):
                 embedding = _embedding(wanted, example, one.space, one.instruction)
         except queries.EncoderAway:
-            degraded = _("Search by meaning is not available just now; these passages were found by their words alone.")
+            degraded = _("Search by meaning is not available just now: only words were looked for.")
             continue
         centres = means.get(one)
         centred = embedding
