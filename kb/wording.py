@@ -142,6 +142,11 @@ def kind(media_type: str) -> str | Promise:
     return _KINDS.get(media_type, media_type)
 
 
+def is_kind(media_type: str) -> bool:
+    """Whether files of this media type are read here."""
+    return media_type in _KINDS
+
+
 def alike(media_type: str) -> list[str]:
     """The media types that people call the same as this one."""
     name = kind(media_type)

@@ -7,11 +7,13 @@ from django.contrib import admin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
+from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from kb.admin import ReadOnly
+from kb.models import Collection
 from search import charts
 from search.models import EvaluationRun, GoldenQuery, Judgement, RunState, SearchLogEntry
 
@@ -62,7 +64,7 @@ class GoldenQueryAdmin(admin.ModelAdmin[GoldenQuery]):
 class EvaluationRunAdmin(ReadOnly, admin.ModelAdmin[EvaluationRun]):
     list_display = (
         "created_at", "collection", "space_name", "reranker", "state", "queries", "recall_column", "ndcg_column",
-        "mrr_column", "started_by",
+        "mrr_column",
     )  # fmt: skip
     list_filter = ("state", "collection", "space_name", "reranker")
     list_select_related = ("collection", "started_by")
@@ -121,6 +123,11 @@ class SearchLogAdmin(ReadOnly, admin.ModelAdmin[SearchLogEntry]):
     list_select_related = ("user",)
     search_fields = ("text", "user__username")
     date_hierarchy = "at"
+    fields = (
+        "at", "text", "user", "collections_column", "mode", "offset", "hits", "best_score", "took_ms", "timings_ms",
+        "degraded_column",
+    )  # fmt: skip
+    readonly_fields = ("collections_column", "degraded_column")
     show_full_result_count = False
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[SearchLogEntry]:
@@ -135,6 +142,12 @@ class SearchLogAdmin(ReadOnly, admin.ModelAdmin[SearchLogEntry]):
     def degraded_column(self, entry: SearchLogEntry) -> str:
         """In words: the sign of a "no" looks like a failure."""
         return gettext("degraded") if entry.degraded else ""
+
+    @admin.display(description=_("collections"))
+    def collections_column(self, entry: SearchLogEntry) -> SafeString:
+        """By their names; by their ids where they are gone."""
+        names = dict(Collection.objects.filter(pk__in=entry.collections).values_list("pk", "name"))
+        return format_html_join(", ", "<bdi>{}</bdi>", ([names.get(pk, pk)] for pk in entry.collections))
 
     @admin.display(description=_("query"))
     def text_column(self, entry: SearchLogEntry) -> str:

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from embeddings.queries import EncoderAway
 from kb.models import Chunk, Collection, Reembedding, User
 from kb.throttling import Throttle
-from search import citations, comparison, highlights, log, retrieval
+from search import citations, comparison, highlights, log, retrieval, unknown
 from search.hits import BadQuery
 from search.serializers import (
     AnswerSerializer,
@@ -47,23 +47,26 @@ class SearchView(APIView):
 
     @extend_schema(operation_id="search_by_address", parameters=[QuerySerializer], responses=AnswerSerializer)
     def get(self, request: Request) -> Response:
-        """The same with parameters in the address: `q`, and the fields of the POST body."""
+        """The same with parameters in the address: `q`, or `query`, and the other fields of the POST body."""
         given: dict[str, Any] = request.query_params.dict()
         for name in _LISTS:
             if name in given:
                 given[name] = request.query_params.getlist(name)
         if "q" in given:
+            if "query" in given:
+                raise serializers.ValidationError({"q": ["Send q or query, not both."]})
             given["query"] = given.pop("q")
         return self._answer(request, given)
 
     def _answer(self, request: Request, given: Any) -> Response:
         asked = QuerySerializer(data=given)
         asked.is_valid(raise_exception=True)
+        query = asked.to_query()
         try:
-            answer = retrieval.search(request.user, asked.to_query())
+            answer = retrieval.search(request.user, query)
         except BadQuery as error:
             raise serializers.ValidationError({error.about: [str(error)]}) from error
-        body = answer_json(answer)
+        body = answer_json(answer, unknown.named_in(query, request.user))
         if asked.validated_data["highlights"] == "sentences":
             passages = [hit.citation.id for hit in answer.hits]
             found = sentences_json(highlights.answering(request.user, answer.query.text, passages))

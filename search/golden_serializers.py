@@ -9,7 +9,7 @@ from rest_framework import serializers
 from embeddings import reranking
 from kb.models import Chunk, Collection, Document, RevisionText
 from kb.serializers import CleanField, Strict
-from search.forms import LanguageField
+from search.fields import CodeField
 from search.models import EvaluationRun, GoldenQuery, Judgement
 from search.models.golden import LONGEST, Grade
 
@@ -65,16 +65,6 @@ class JudgementSerializer(Strict):
             end=chunk.end,
             grade=told["grade"],
         )
-
-
-class CodeField(serializers.CharField):
-    """The code of a language, without its region."""
-
-    def to_internal_value(self, data: Any) -> str:
-        written = LanguageField().to_python(super().to_internal_value(data))
-        for check in LanguageField.default_validators:
-            check(written)
-        return written
 
 
 class GoldenQuerySerializer(Strict):

@@ -2,7 +2,7 @@
 
 import base64
 import struct
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from rest_framework import serializers
 from embeddings import reranking
 from kb.serializers import MetadataField, Strict
 from search import highlights
+from search.fields import CodeField
 from search.hits import GROUPS, MODES, Answer, Citation, Cursor, Hit, Neighbour, Query
 from search.shape import DEEPEST
 
@@ -48,7 +49,12 @@ class QuerySerializer(Strict):
     documents = serializers.ListField(child=serializers.UUIDField(), max_length=100, required=False)
     limit = serializers.IntegerField(min_value=1, max_value=100, default=10)
     mode = serializers.ChoiceField(choices=MODES, default="hybrid")
-    languages = serializers.ListField(child=serializers.CharField(max_length=8), max_length=50, required=False)
+    languages = serializers.ListField(
+        child=CodeField(),
+        max_length=50,
+        required=False,
+        help_text="Of the passages, by their codes: `en`, `zh`. A region (`pt-BR`) is left out of account.",
+    )
     tags = serializers.ListField(child=serializers.CharField(max_length=100), max_length=50, required=False)
     metadata = MetadataField(required=False, help_text="A JSON object that a document's metadata must contain.")
     media_types = serializers.ListField(child=serializers.CharField(max_length=100), max_length=20, required=False)
@@ -94,6 +100,8 @@ class QuerySerializer(Strict):
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         if "query" not in given and "like" not in given:
             raise serializers.ValidationError({"query": ["Say what you are looking for."]})
+        if given.get("query") and "like" in given:
+            raise serializers.ValidationError({"like": ["Ask with words or with a passage, not with both."]})
         after, before = given.get("created_after"), given.get("created_before")
         if after and before and after > before:
             raise serializers.ValidationError({"created_before": ["This is earlier than created_after."]})
@@ -218,6 +226,11 @@ class AnswerSerializer(serializers.Serializer):  # type: ignore[type-arg]
     took_ms = serializers.FloatField()
     mode = serializers.ChoiceField(choices=MODES)
     degraded = serializers.CharField(help_text="Empty, or why this is less than what was asked for.")
+    notices = serializers.ListField(
+        child=serializers.CharField(),
+        help_text="A sentence for each collection, document and media type that was named and is not there for the "
+        "caller: the answer is what the others have.",
+    )
     reranked = serializers.BooleanField(
         help_text="The order is the reranker's. Where it was to be and is not, `degraded` says why."
     )
@@ -272,13 +285,14 @@ def sentences_json(found: highlights.Ranges) -> dict[str, list[list[int]]]:
     return {str(chunk_id): [list(span) for span in spans] for chunk_id, spans in found.items()}
 
 
-def answer_json(answer: Answer) -> dict[str, Any]:
+def answer_json(answer: Answer, notices: Sequence[str] = ()) -> dict[str, Any]:
     """An answer as AnswerSerializer describes it."""
     return {
         "query": answer.query.text,
         "took_ms": answer.took_ms,
         "mode": answer.mode,
         "degraded": " ".join(why for why in (answer.degraded, answer.not_reranked) if why),
+        "notices": list(notices),
         "reranked": answer.reranked,
         "nothing_good": answer.nothing_good,
         "hits": [_hit_json(answer.query, hit) for hit in answer.hits],

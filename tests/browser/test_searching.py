@@ -193,11 +193,11 @@ def test_a_server_that_does_not_answer_leaves_what_was_there(alice, notes, open_
     page.route("**/?q=storm*", lambda route: route.abort())
     page.fill("#q", "storm")
     page.press("#q", "Enter")
-    expect(page.get_by_text("The server did not answer")).to_be_visible()
+    expect(page.get_by_text("No answer came")).to_be_visible()
     expect(page.locator(".hit")).to_have_count(10)
     page.fill("#q", "Mond")
     page.get_by_role("button", name="Try again").click()
-    expect(page.get_by_text("The server did not answer")).to_be_hidden()
+    expect(page.get_by_text("No answer came")).to_be_hidden()
     expect(page.locator(".hit .open").first).to_have_text("Mond")
 
 
@@ -208,7 +208,7 @@ def test_a_passage_that_is_gone_is_not_cited_and_the_page_says_so(alice, notes, 
     expect(page.get_by_text("This passage is no longer there")).to_be_in_viewport()
     expect(page.get_by_text("You may not do this any more")).to_be_hidden()
     expect(page.get_by_role("dialog", name="Citation")).to_be_hidden()
-    expect(page.get_by_text("The server did not answer")).to_be_hidden()
+    expect(page.get_by_text("No answer came")).to_be_hidden()
     page.get_by_role("button", name="Close").click()
     expect(page.get_by_text("This passage is no longer there")).to_be_hidden()
     expect(page.locator(".hit")).to_have_count(10)

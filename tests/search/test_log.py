@@ -1,6 +1,7 @@
 """The search log: every search leaves its timings, and its words only where that is wanted."""
 
 import re
+import uuid
 from datetime import timedelta
 
 import pytest
@@ -147,6 +148,14 @@ class TestConsole:
         page = admin_client.get(self.ADDRESS).content.decode()
         cells = re.findall(r'<td class="field-degraded_column">(.*?)</td>', page)
         assert sorted(cells) == ["-", "-", "-", "-", "degraded"]
+
+    def test_one_search_is_told_in_words(self, db, collection, admin_client):
+        gone = uuid.uuid4()
+        one = entry(collections=[collection.pk, gone], degraded=True)
+        page = admin_client.get(f"{self.ADDRESS}{one.pk}/change/").content.decode()
+        shown = re.findall(r'<div class="readonly">(.*?)</div>', page)
+        assert f"<bdi>Field notes</bdi>, <bdi>{gone}</bdi>" in shown
+        assert "degraded" in shown
 
     @pytest.mark.parametrize("kept", [True, False])
     def test_it_says_when_texts_are_not_kept(self, admin_client, settings, kept):

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kb import ingestion
-from kb.models import Collection, Document, Membership, Role
+from kb.models import Chunk, Collection, Document, Membership, Role
 from search import lexical, nearest, retrieval
 from search.hits import Query
 
@@ -91,6 +91,7 @@ def test_filters_by_address(shelf, api):
         ("like", "not-an-id"),
         ("like", str(uuid.UUID(int=1))),
         ("highlights", "all"),
+        ("languages", ["English"]),
         ("limit", 101),
     ],
 )
@@ -103,6 +104,40 @@ def test_what_makes_no_sense_is_named(api, field, value):
 def test_an_end_before_the_beginning_is_refused(api):
     body = {"query": "pump", "created_after": "2026-02-01T00:00:00Z", "created_before": "2026-01-01T00:00:00Z"}
     assert "created_before" in api.post("/api/v1/search/", body, format="json").json()["errors"]
+
+
+def test_a_region_of_a_language_makes_no_other_language(shelf, api):
+    hits = api.post("/api/v1/search/", {"query": "Pumpe", "languages": ["de-AT"]}, format="json").json()["hits"]
+    assert [hit["citation"]["document"]["title"] for hit in hits] == ["gruen"]
+
+
+def test_one_thing_is_asked_at_once(shelf, api):
+    like = str(Chunk.objects.earliest("pk").pk)
+    answer = api.post("/api/v1/search/", {"query": "pump", "like": like}, format="json")
+    assert list(answer.json()["errors"]) == ["like"]
+    answer = api.get("/api/v1/search/", {"q": "pump", "query": "cellar"})
+    assert list(answer.json()["errors"]) == ["q"]
+
+
+def test_what_is_named_and_not_there_is_told(shelf, api, collection, charlie, space):
+    """What somebody else has is told of as what nobody has."""
+    hidden = Collection.objects.create(name="Hidden", owner=charlie, active_space=space)
+    nobody = str(uuid.uuid4())
+    seen = str(collection.pk).upper()
+    body = {
+        "query": "pump",
+        "collections": [seen, hidden.slug, str(hidden.pk), "typo"],
+        "documents": [str(shelf["red"].pk), nobody],
+        "media_types": ["text/markdown", "application/x-pdf"],
+    }
+    answer = api.post("/api/v1/search/", body, format="json").json()
+    assert [hit["citation"]["document"]["title"] for hit in answer["hits"]] == ["red"]
+    assert answer["notices"] == [
+        *(f"There is no collection {name} that you may see." for name in (hidden.slug, hidden.pk, "typo")),
+        f"There is no document {nobody} that you may see.",
+        "No kind of file that is read here has the media type application/x-pdf.",
+    ]
+    assert api.post("/api/v1/search/", {"query": "pump"}, format="json").json()["notices"] == []
 
 
 WORDS = ("pump", "cellar", "water", "Pumpe", "年假", "KB-2041/7")
