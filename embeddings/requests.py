@@ -169,9 +169,13 @@ class Answering:
                 log.exception("Requests are not answered; trying again in a minute.")
                 self._stop.wait(60)
 
-    def stop(self) -> None:
-        """Take no more requests, and leave those under way. Waits up to two seconds for the pieces in hand."""
+    def end(self) -> None:
+        """Take no more requests, and leave those under way."""
         self._stop.set()
+
+    def stop(self) -> None:
+        """End, and wait up to two seconds for the pieces in hand."""
+        self.end()
         until = time.monotonic() + 2
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))

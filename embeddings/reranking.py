@@ -189,9 +189,13 @@ class Answering:
         """Whether its model is loaded, or will be within so many seconds."""
         return self._ready.wait(seconds)
 
-    def stop(self) -> None:
-        """Take no more. Waits up to two seconds for the micro-batch in hand."""
+    def end(self) -> None:
+        """Take no more."""
         self._stop.set()
+
+    def stop(self) -> None:
+        """End, and wait up to two seconds for the micro-batch in hand."""
+        self.end()
         if self._thread.is_alive():
             self._thread.join(2)
 

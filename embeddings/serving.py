@@ -37,6 +37,15 @@ DEVICE = Priority()
 """All that computes in this process shares the device."""
 
 
+class Interrupted(Exception):
+    """Whoever asked for passages wants them no more."""
+
+
+def never() -> bool:
+    """Whoever asks waits to the end."""
+    return False
+
+
 class Server:
     """The encoder of a space, and the two ways to it."""
 
@@ -57,10 +66,18 @@ class Server:
         """Leave its passages alone for so long, as its encoder does not answer."""
         self._rests_until = time.monotonic() + seconds
 
-    def encode_passages(self, texts: Sequence[str]) -> Embeddings:
-        """Embeddings of passages, letting queries in between micro-batches."""
+    def encode_passages(self, texts: Sequence[str], is_interrupted: Callable[[], bool] = never) -> Embeddings:
+        """Embeddings of passages, letting queries in between micro-batches. Raises Interrupted there."""
+
+        def between() -> None:
+            if is_interrupted():
+                raise Interrupted
+            self._device.give_way()
+
         with self._device.after(), watchdog.ending():
-            found = self.encoder.encode_passages(texts, between=self._device.give_way)
+            if is_interrupted():
+                raise Interrupted
+            found = self.encoder.encode_passages(texts, between=between)
         return check(found, rows=len(texts), dimensions=self.encoder.dimensions)
 
     def encode_prompted(self, texts: Sequence[str], *, prompt: str) -> Embeddings:
@@ -185,9 +202,13 @@ class Answering:
         for thread in self._threads:
             thread.start()
 
-    def stop(self) -> None:
-        """Take no more queries; what is being answered still is. Waits up to two seconds."""
+    def end(self) -> None:
+        """Take no more queries; what is being answered still is."""
         self._stop.set()
+
+    def stop(self) -> None:
+        """End, and wait for it up to two seconds."""
+        self.end()
         self._threads[1].join(2)
 
     def _load(self) -> None:

@@ -23,7 +23,7 @@ class Indexing:
         self._thread = threading.Thread(target=self._run, name="indexing", daemon=True)
         self._thread.start()
 
-    def stop(self) -> None:
+    def end(self) -> None:
         """Begin no other index. One that is being built goes with the process, and is built again by the next."""
         self._stop.set()
 

@@ -2,12 +2,12 @@
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
 from celery import shared_task
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import worker_ready, worker_shutdown, worker_shutting_down
 from celery.worker import state as worker_state
 from django.db import close_old_connections
 
@@ -36,9 +36,9 @@ def embed() -> None:
     when its time is up.
     """
     until = time.monotonic() + EMBED_SECONDS
-    if ingestion.embed_next():
+    if ingestion.embed_next(_stopping):
         bell.ring("embed")
-        ingestion.embed_while(lambda: not _stopping() and time.monotonic() <= until)
+        ingestion.embed_while(lambda: not _stopping() and time.monotonic() <= until, is_interrupted=_stopping)
         ingestion.settle()
 
 
@@ -48,9 +48,6 @@ def sweep() -> None:
     ingestion.sweep()
 
 
-_Thread = serving.Answering | requests.Answering | reranking.Answering | indexing.Indexing
-
-
 @worker_ready.connect
 def answer_queries(sender: Any, **kwargs: Any) -> None:
     """The embed worker answers queries and requests too, beside its loop, reranks, builds indexes, and finds what waits
@@ -58,8 +55,13 @@ def answer_queries(sender: Any, **kwargs: Any) -> None:
     if "embed" not in sender.app.amqp.queues.consume_from:
         return
     watchdog.arm(ingestion.put_down)
-    for thread in (serving.Answering(_wanted), requests.Answering(), reranking.Answering(), indexing.Indexing()):
-        worker_shutting_down.connect(partial(_stop, thread), weak=False)
+    answering = serving.Answering(_wanted), requests.Answering(), reranking.Answering()
+    # The first comes from inside a signal handler, which interrupts whoever may be holding the device: nothing is
+    # waited for there. The second comes when the task under way has put down its work.
+    for thread in (*answering, indexing.Indexing()):
+        worker_shutting_down.connect(partial(_call, thread.end), weak=False)
+    for thread in answering:
+        worker_shutdown.connect(partial(_call, thread.stop), weak=False)
     bell.ring("embed")
 
 
@@ -69,10 +71,11 @@ def _wanted() -> Sequence[Space]:
     return spaces.wanted()
 
 
-def _stop(thread: _Thread, **_: Any) -> None:
-    thread.stop()
+def _call(step: Callable[[], None], **_: Any) -> None:
+    step()
 
 
 def _stopping() -> bool:
-    """Whether this worker was told to stop: False and None mean no, an exit status (0 as well) means yes."""
-    return any(flag not in (None, False) for flag in (worker_state.should_stop, worker_state.should_terminate))
+    """Whether this worker was told to stop: None and False mean no, an exit status yes; 0 is one, and equals False."""
+    flags = worker_state.should_stop, worker_state.should_terminate
+    return any(flag is not None and flag is not False for flag in flags)

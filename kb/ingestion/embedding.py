@@ -5,6 +5,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 from django.db import transaction
 
@@ -27,14 +28,15 @@ _claiming = threading.Lock()
 """A claim passes over what another is looking at: of two lanes at once one would find nothing where there is enough."""
 
 
-def embed_while(go_on: Callable[[], bool]) -> None:
+def embed_while(go_on: Callable[[], bool], *, is_interrupted: Callable[[], bool] = serving.never) -> None:
     """Embed unit by unit, one encoded while another is claimed or written, until nothing is due or `go_on` says no."""
-    lanes.run(embed_next, go_on=go_on)
+    lanes.run(partial(embed_next, is_interrupted), go_on=go_on)
 
 
-def embed_next() -> bool:
+def embed_next(is_interrupted: Callable[[], bool] = serving.never) -> bool:
     """Claim one unit of waiting chunks across all documents, encode them and publish what is complete. False when
-    nothing was due in the spaces this process serves, nor is in re-embeddings into them."""
+    nothing was due in the spaces this process serves, nor is in re-embeddings into them; or when it was interrupted,
+    and the unit is put back."""
     servers = {server.space_id: server for server in serving.servers(spaces.wanted()) if not server.rests}
     token = uuid.uuid4()
     with lanes.kept(token):
@@ -42,7 +44,7 @@ def embed_next() -> bool:
             server, work = _claim(servers, token)
             if server is None:
                 return reembedding.feed(servers.keys())  # the other lane waits, and claims from what is queued here
-        return _embed_claimed(server, work, token)
+        return _embed_claimed(server, work, token, is_interrupted)
 
 
 def put_down() -> None:
@@ -68,9 +70,14 @@ def _claim(
     return None, []
 
 
-def _embed_claimed(server: serving.Server, work: Sequence[storing.Work], token: uuid.UUID) -> bool:
+def _embed_claimed(
+    server: serving.Server, work: Sequence[storing.Work], token: uuid.UUID, is_interrupted: Callable[[], bool]
+) -> bool:
     try:
-        _embed(server, work, token)
+        _embed(server, work, token, is_interrupted)
+    except serving.Interrupted:
+        storing.put_back(token, pause=timedelta())
+        return False
     except EncoderUnavailable as error:
         log.warning("A unit of %s chunks is put back: %s", len(work), error)
         pause = max(OUTAGE_PAUSE, timedelta(seconds=error.pause))
@@ -84,20 +91,24 @@ def _embed_claimed(server: serving.Server, work: Sequence[storing.Work], token: 
     return True
 
 
-def _embed(server: serving.Server, work: Sequence[storing.Work], token: uuid.UUID) -> None:
+def _embed(
+    server: serving.Server, work: Sequence[storing.Work], token: uuid.UUID, is_interrupted: Callable[[], bool]
+) -> None:
     try:
-        embeddings = server.encode_passages([one.text for one in work])
+        embeddings = server.encode_passages([one.text for one in work], is_interrupted)
     except EncoderError as error:
         log.warning("A unit of %s chunks could not be encoded (%s); each is tried alone.", len(work), error)
         for one in work:
-            _embed_alone(server, one, token)
+            _embed_alone(server, one, token, is_interrupted)
         return
     write(server.space_id, token, work, embeddings)
 
 
-def _embed_alone(server: serving.Server, one: storing.Work, token: uuid.UUID) -> None:
+def _embed_alone(
+    server: serving.Server, one: storing.Work, token: uuid.UUID, is_interrupted: Callable[[], bool]
+) -> None:
     try:
-        embedding = server.encode_passages([one.text])
+        embedding = server.encode_passages([one.text], is_interrupted)
     except EncoderError as error:
         reason = Reason.ENCODER_OUT_OF_MEMORY if isinstance(error, EncoderOutOfMemory) else Reason.ENCODER_FAILED
         _give_up(server.space_id, one, token, reason, str(error))

@@ -7,12 +7,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+from celery.worker import state
 from django.db import OperationalError, connections
 from django.db.models.functions import Now
 
 from embeddings import serving
 from embeddings.hashing import HashingEncoder
-from kb import ingestion, storing
+from kb import ingestion, storing, tasks
 from kb.ingestion import embedding, lanes
 from kb.models import Document, Embedding, EmbeddingWork, State
 
@@ -85,6 +86,26 @@ def test_work_that_cannot_be_written_is_given_back(upload, monkeypatch):
     with pytest.raises(OperationalError):
         ingestion.embed_next()
     assert set(EmbeddingWork.objects.values_list("attempts", "lease_token")) == {(0, None)}
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("flag", ["should_stop", "should_terminate"])
+def test_a_worker_that_is_told_to_stop_puts_its_units_back_untried(upload, small_units, monkeypatch, flag):
+    """Told so with the exit status 0, inside the first micro-batch."""
+    read(upload, "one.md", "two.md")
+    encode = serving.server().encoder.encode_passages
+
+    def encode_as_it_is_told(texts, between=None):
+        monkeypatch.setattr(state, flag, 0)
+        return encode(texts, between)
+
+    monkeypatch.setattr(serving.server().encoder, "encode_passages", encode_as_it_is_told)
+    tasks.embed()
+    assert not Embedding.objects.exists()
+    assert set(EmbeddingWork.objects.values_list("attempts", "lease_token")) == {(0, None)}
+    monkeypatch.undo()
+    ingestion.embed_while(lambda: True)
+    assert not EmbeddingWork.objects.exists()
 
 
 @pytest.mark.django_db
