@@ -4,7 +4,7 @@ import json
 import time
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from typing import Any
 
@@ -58,8 +58,8 @@ def encode_query(text: str, *, space: Space, instruction: str = "", timeout: flo
 
 
 def encode_together(texts: Sequence[str], *, space_id: uuid.UUID, until: float, instruction: str = "") -> Embeddings:
-    """The embeddings of several texts as queries, float32 [n, dimensions], in their order. Whoever asks waits for as
-    many micro-batches as they take, at most until time.monotonic() is `until`. Raises EncoderAway."""
+    """The embeddings of several texts as queries, float32 [n, dimensions], in their order: of all, or of the first
+    ones, where the others are not done when time.monotonic() is `until`. Raises EncoderAway where none is."""
     on_server = spaces.direct(space_id)
     if on_server is not None:
         with _as_absence():
@@ -71,7 +71,8 @@ def encode_together(texts: Sequence[str], *, space_id: uuid.UUID, until: float, 
         left = until - time.monotonic()
         requests = [_request(text, instruction, left) for text in texts]
         connection.rpush(_queue_key(space_id), *(json.dumps(request) for request in requests))
-        return np.stack([_answer_by(connection, request["id"], until) for request in requests])
+        first = _answer_by(connection, requests[0]["id"], until)
+        return np.stack([first, *_in_time(connection, requests[1:], until)])
     except redis.RedisError as error:
         raise EncoderAway("Redis does not answer.") from error
 
@@ -111,6 +112,13 @@ def _answer_by(connection: redis.Redis, request_id: str, until: float) -> Embedd
     if answer is None:
         raise EncoderAway("The encoder did not answer in time.")
     return np.frombuffer(answer[1], dtype=np.float32)
+
+
+def _in_time(connection: redis.Redis, requests: Sequence[dict[str, Any]], until: float) -> Iterator[Embeddings]:
+    """The answers until the time is up: they come in the order of the requests."""
+    with suppress(EncoderAway):
+        for request in requests:
+            yield _answer_by(connection, request["id"], until)
 
 
 # --- Who answers ---

@@ -45,17 +45,19 @@ def answering(
 ) -> Ranges:
     """The sentences and rows nearest to the query in each of these passages, as far as this person may see them.
 
-    One or two of a passage; none of a passage with a single sentence, as it would be highlighted whole. Nothing at all
-    when the encoder does not answer within `timeout` seconds.
+    One or two of a passage; none of a passage with a single sentence, as it would be highlighted whole. Passages that
+    the encoder has not read within `timeout` seconds are left out, the last ones first.
     """
     wanted = syntax.parse(query_text).wanted
     if not wanted:
         return {}
     deadline = time.monotonic() + timeout
-    chunks = citations.chunks(user, list(chunk_ids)[:MOST_PASSAGES])
+    asked = list(chunk_ids)[:MOST_PASSAGES]
+    visible = citations.chunks(user, asked)
+    chunks = [visible[chunk_id] for chunk_id in asked if chunk_id in visible]
     found: Ranges = {}
-    for space_id in dict.fromkeys(chunk.revision.document.collection.active_space_id for chunk in chunks.values()):
-        of_space = [c for c in chunks.values() if c.revision.document.collection.active_space_id == space_id]
+    for space_id in dict.fromkeys(chunk.revision.document.collection.active_space_id for chunk in chunks):
+        of_space = [c for c in chunks if c.revision.document.collection.active_space_id == space_id]
         try:
             found |= _nearest(wanted, of_space, space_id, deadline)
         except queries.EncoderAway:
@@ -69,12 +71,10 @@ def _nearest(query: str, chunks: Sequence[Chunk], space_id: UUID, deadline: floa
         return {}
     embeddings = queries.encode_together([query, *(one.text for one in sentences)], space_id=space_id, until=deadline)
     scores = embeddings[1:] @ embeddings[0]
-    return {
-        chunk.pk: _best(
-            [(one, score) for one, score in zip(sentences, scores, strict=True) if one.chunk_id == chunk.pk]
-        )
-        for chunk in chunks
-    }
+    scored = list(zip(sentences, scores, strict=False))
+    unread = {one.chunk_id for one in sentences[len(scores) :]}
+    read = [chunk.pk for chunk in chunks if chunk.pk not in unread]
+    return {chunk_id: _best([(one, score) for one, score in scored if one.chunk_id == chunk_id]) for chunk_id in read}
 
 
 def _sentences(chunk: Chunk) -> list[_Sentence]:

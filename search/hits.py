@@ -122,10 +122,18 @@ class Neighbour:
 
 
 @dataclass(frozen=True)
+class Twin:
+    """Where a passage stands that says the same as a hit: the document, and characters [start, end) of it."""
+
+    document_id: UUID
+    chars: tuple[int, int]
+
+
+@dataclass(frozen=True)
 class Hit:
     """A chunk found for a query. `score` is the chance that it answers, 0 to 1: calibrated (`ranking.Scale`), or the
     reranker's where there is one.
-    `highlights` are ranges of `text`. `folded` passages said the same and were left out. `more` are further hits in the
+    `highlights` are ranges of `text`. `twins` are where the same was said and left out. `more` are further hits in the
     same document, where hits are grouped."""
 
     rank: int
@@ -135,10 +143,15 @@ class Hit:
     highlights: list[tuple[int, int]]
     language: str
     citation: Citation
-    folded: int = 0
+    twins: tuple[Twin, ...] = ()
     before: tuple[Neighbour, ...] = ()
     after: tuple[Neighbour, ...] = ()
     more: tuple["Hit", ...] = ()
+
+    @property
+    def folded(self) -> int:
+        """How many passages said the same and were left out."""
+        return len(self.twins)
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from uuid import UUID
 from kb.models import Chunk, RevisionText
 from search import counterparts, statements
 from search.evaluation import Judged
-from search.hits import Hit
+from search.hits import Hit, Twin
 from search.models import GoldenQuery
 
 
@@ -78,16 +78,22 @@ _Item = Target | UUID
 
 def _ranked(hits: Sequence[Hit], wanted: Sequence[Target]) -> Iterator[_Item]:
     """What the hits are, in their order. Documents are ranked where documents were judged, passages where a passage
-    was; a hit that holds two passages is both, one after the other."""
+    was; a hit that holds two passages is both, one after the other, and so is one that stands for another that says
+    the same."""
     by_passage = any(one.chars for one in wanted)
     for hit in hits:
-        of_document = [one for one in wanted if one.document_id == hit.citation.document_id]
-        held = [one for one in of_document if one.chars and _holds(hit.citation.chars, one.chars)]
-        met = held or [one for one in of_document if not one.chars]
+        own = Twin(hit.citation.document_id, hit.citation.chars)
+        met = [one for place in (own, *hit.twins) for one in _met(place, wanted)]
         if met:
             yield from met
         else:
             yield hit.citation.id if by_passage else hit.citation.document_id
+
+
+def _met(place: Twin, wanted: Sequence[Target]) -> list[Target]:
+    of_document = [one for one in wanted if one.document_id == place.document_id]
+    held = [one for one in of_document if one.chars and _holds(place.chars, one.chars)]
+    return held or [one for one in of_document if not one.chars]
 
 
 def _holds(found: tuple[int, int], wanted: tuple[int, int]) -> bool:

@@ -22,6 +22,10 @@ from search.statements import Statement
 FEW_ROWS = 2_000
 """Up to so many passages in scope each is looked at: 7 microseconds a passage, all words of a query together."""
 
+FILTERED_ROWS = 6_000
+"""The same where filters leave them: what is known of whole collections says nothing of a part of them, and to count a
+word there by the index may take it through all that has the word elsewhere."""
+
 DRIVERS = 500
 """Above, passages are found by the rarest words of the query, as many as together stand in so many passages: whoever
 has only common ones covers little and would not come near the top."""
@@ -127,10 +131,17 @@ def lookups(wanted: Sequence[Wanted]) -> list[str]:
     return [tsquery for one in wanted for tsquery in dict.fromkeys((one.in_any_form, one.itself))]
 
 
-def ask(where: scope.Scope, wanted: Sequence[Wanted], rows: int) -> Asked:
-    """Weigh the words of a query in a scope of so many rows."""
+def ask(where: scope.Scope, wanted: Sequence[Wanted], rows: int, held: int) -> Asked:
+    """Weigh the words of a query in a scope of so many rows, of collections that hold so many passages. Where filters
+    leave more rows than each is looked at, words are as rare as in the whole collections."""
+    if where.filtered and not _is_each_looked_at(where, rows):
+        rows = max(rows, held)
     counts, counted = _counts(where, list(dict.fromkeys(lookups(wanted))), rows)
     return Asked(tuple(term for one in wanted for term in _terms(one, counts, counted)), rows)
+
+
+def _is_each_looked_at(where: scope.Scope, rows: int) -> bool:
+    return rows <= (FILTERED_ROWS if where.filtered else FEW_ROWS)
 
 
 def best(where: scope.Scope, asked: Asked, limit: int) -> dict[UUID, Words]:
@@ -150,7 +161,7 @@ def best_alone(where: scope.Scope, asked: Asked, limit: int) -> dict[UUID, Words
     found = _found(asked, _best_of(where, asked, limit, alone=True))
     last, looked_for = len(found), len(_drivers(asked.there))
     for terms in (_rarest(asked.there), asked.there):
-        if asked.rows > FEW_ROWS and last < limit and len(terms) > looked_for:
+        if not _is_each_looked_at(where, asked.rows) and last < limit and len(terms) > looked_for:
             more = _found(asked, _best_with(where, asked, terms, limit, alone=True))
             found, last, looked_for = {**more, **found}, len(more), len(terms)
     return found
@@ -183,7 +194,7 @@ def _found(asked: Asked, looking: Statement) -> dict[UUID, Words]:
 
 
 def _best_of(where: scope.Scope, asked: Asked, limit: int, *, alone: bool = False) -> Statement:
-    if asked.rows <= FEW_ROWS:
+    if _is_each_looked_at(where, asked.rows):
         matching = f"{where.chunks()} AND c.lexemes @@ %s::tsquery"
         # Planned for these words: blindly, all that have them would be collected for each document anew.
         return _best(asked, matching, [*where.params, asked.anything()], limit, alone=alone)
@@ -220,7 +231,7 @@ def _counts(where: scope.Scope, tsqueries: Sequence[str], rows: int) -> tuple[di
     takes as long as the rest of a search."""
     if not tsqueries:
         return {}, rows
-    if rows <= FEW_ROWS:
+    if _is_each_looked_at(where, rows):
         asked = _filled(list(tsqueries), "")
         each = ", ".join(["count(*) FILTER (WHERE l @@ %s::tsquery)"] * len(asked))
         statement = f"SELECT count(*), {each} FROM (SELECT {_UNPACKED} AS l {where.chunks()} OFFSET 0) chunks"

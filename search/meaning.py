@@ -104,7 +104,8 @@ def _means(query: Query, inside: scope.Inside) -> dict[scope.Alike, "Centres"]:
     as a raw score stands far above a centred one, whatever the passage says."""
     if query.balance_languages is False:
         return {}
-    wanted = query.balance_languages or any(one.balanced or len(one.spoken) > 1 for one in inside.alike)
+    spoken = frozenset[str]().union(*(one.spoken for one in inside.alike))
+    wanted = query.balance_languages or len(spoken) > 1 or any(one.balanced for one in inside.alike)
     found = {one: _centres(one.space.pk, one.collections, one.means) for one in inside.alike} if wanted else {}
     # What has just come has no means yet: those of others in the same space are nearer the truth than none.
     others = {one.space: centres for one, centres in found.items() if centres}

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import TypeVar
 from uuid import UUID
@@ -51,21 +51,20 @@ def search(
     with clock.time("retrieve"):
         inside = scope.Inside.of(user, where, space_id)
         sought = _Sought(query, where, _rows_in_scope(inside, where, query), max(query.reach, reranking.depth))
-        asked = cache(begin(lambda: lexical.ask(where, wanted(), sought.rows)))
+        asked = cache(begin(lambda: lexical.ask(where, wanted(), sought.rows, inside.passages)))
     encoded, degraded = meaning.encode(user, query, example, inside, clock)
     page = _page(sought, encoded, _InWords(wanted, asked), reranking, clock)
     if reranking.seconds:
         clock.move(reranking.seconds, out_of="rank", to="rerank")
     with clock.time("cite"):
         hits = shape.hits(user, query, page)
-    mode: Mode = query.mode if encoded or not degraded else "lexical"
     return Answer(
         query,
         hits,
-        mode,
+        _mode(query, encoded, degraded),
         degraded,
         has_more=page.has_more,
-        nothing_good=page.best < ranking.GOOD,
+        nothing_good=page.best < ranking.GOOD or not (page.shown or page.first_rank > 1),
         next=page.next,
         seen=meaning.seen(query, encoded),
         reranked=page.reranked,
@@ -116,6 +115,14 @@ class _Found:
     is_cut: bool
 
 
+def _mode(query: Query, encoded: Sequence[Encoded], degraded: str) -> Mode:
+    """How was searched: what is like a passage is found by meaning, whatever was asked for; words are what is left
+    where no encoder answers."""
+    if degraded and not encoded:
+        return "lexical"
+    return "semantic" if query.like is not None else query.mode
+
+
 def _is_by_both(query: Query) -> bool:
     """Whether what is asked for the sake of words is asked while meaning is seen to."""
     return query.mode == "hybrid" and query.like is None
@@ -140,17 +147,25 @@ def _at_last(ask: Callable[[], Answered]) -> Callable[[], Answered]:
 def _page(
     sought: _Sought, encoded: Sequence[Encoded], in_words: _InWords, reranking: Reranking, clock: Clock
 ) -> shape.Page:
-    """One page of hits. Where so many candidates say the same that the page is not full, more are fetched."""
-    wanted = sought.first_wanted
+    """One page of hits. Where so many candidates say the same that the page is not full, more are fetched; where they
+    are of few documents and hits are grouped, those of others."""
+    wanted, where, before, heads = sought.first_wanted, sought.where, dict[UUID, Candidate](), 0
     while True:
         with clock.time("retrieve"):
-            found = _retrieve(sought, encoded, in_words, wanted)
+            found = _retrieve(replace(sought, where=where), encoded, in_words, wanted)
         with clock.time("rank"):
-            ranked = ranking.fuse(found.candidates, _scale(encoded, found.candidates))
+            candidates = [*before.values(), *(one for one in found.candidates if one.chunk_id not in before)]
+            ranked = ranking.fuse(candidates, _scale(encoded, candidates))
             page = shape.page(sought.where, sought.query, ranked, reranking)
-        if page.has_more or not found.is_cut or page.ends or wanted >= MOST_CANDIDATES:
+        if page.has_more or not found.is_cut or page.ends:
             return page
-        wanted *= 4
+        if wanted < MOST_CANDIDATES:
+            wanted *= 4
+        elif sought.query.group == "document" and page.heads > heads:
+            heads, before = page.heads, {one.chunk_id: one for one in candidates}
+            wanted, where = sought.first_wanted, sought.where.without(page.documents)
+        else:
+            return page
 
 
 def _scale(encoded: Sequence[Encoded], candidates: Sequence[Candidate]) -> ranking.Scale:

@@ -6,8 +6,8 @@ statement as the search, and there is no second path to a chunk.
 
 import json
 import uuid
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -20,7 +20,7 @@ from embeddings import instructions, prompts
 from embeddings.models import Space
 from kb.models import Collection, Grantee, User
 from kb.models.collection import Balance
-from search import syntax
+from search import statements, syntax
 from search.hits import Query
 from search.statements import Row, Statement, together
 
@@ -48,6 +48,11 @@ class Scope:
         """Whether statements on it are planned once for all: how many rows a filter leaves decides how they are best
         found."""
         return not self.narrowed
+
+    def without(self, documents: Iterable[uuid.UUID]) -> "Scope":
+        """The rows that are in none of these documents."""
+        left_out = f"d.id <> ALL('{statements.array(documents)}'::uuid[])"
+        return replace(self, documents=f"{self.documents} AND {left_out}", filtered=True)
 
     def embeddings(self, space_id: uuid.UUID) -> str:
         """FROM and WHERE of the embeddings e in a space, of the collections whose ids are the first parameter: every

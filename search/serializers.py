@@ -88,7 +88,8 @@ class QuerySerializer(Strict):
     highlights = serializers.ChoiceField(
         choices=("terms", "sentences"),
         default="terms",
-        help_text="With `sentences`, also the sentences of each passage that answer.",
+        help_text="With `sentences`, also the sentences that answer, of the first "
+        f"{highlights.MOST_PASSAGES} passages, as many as the encoder reads within a second.",
     )
     cursor = serializers.CharField(
         max_length=64, required=False, allow_null=True, help_text="The next_cursor of the page before."
@@ -139,7 +140,7 @@ class HighlightsQuerySerializer(Strict):
 class SentencesSerializer(serializers.Serializer):  # type: ignore[type-arg]
     sentences = serializers.DictField(
         child=serializers.ListField(child=serializers.ListField(child=serializers.IntegerField())),
-        help_text="By passage, the ranges of the sentences that answer; empty when the encoder was too slow.",
+        help_text="By passage, the ranges of the sentences that answer, as far as the encoder was fast enough.",
     )
 
 
@@ -217,7 +218,7 @@ class HitSerializer(PassageHitSerializer):
     sentences = serializers.ListField(
         child=serializers.ListField(child=serializers.IntegerField()),
         required=False,
-        help_text="Ranges of the sentences that answer, where they were asked for.",
+        help_text="Ranges of the sentences that answer, where they were asked for; empty where there was no time.",
     )
 
 

@@ -14,7 +14,7 @@ from django.db.models import Q
 from kb import lexemes
 from kb.models import Chunk, User
 from search import citations, passages, ranking
-from search.hits import Cursor, Hit, Neighbour, Query, Scores
+from search.hits import Cursor, Hit, Neighbour, Query, Scores, Twin
 from search.passages import Passage
 from search.ranking import Candidate
 from search.reranking import Reranking
@@ -47,20 +47,23 @@ _NUMBER = regex.compile(r"\p{Nd}+")
 
 @dataclass
 class Shaped:
-    """A candidate with its passage, how many others said the same, and further ones of its document."""
+    """A candidate with its passage, others that said the same, and further ones of its document."""
 
     candidate: Candidate
     passage: Passage
-    folded: int = 0
+    twins: list[Passage] = field(default_factory=list)
     more: list["Shaped"] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Page:
-    """What one page shows. `best` is the highest score there is on any page; `ends`: what stands below all this has
-    less than the least score asked for; `reranked`: the order is the reranker's."""
+    """What one page shows. `heads` is how many hits there are down to its end, in `documents`, those of folded passages
+    too; `best` is the highest score there is on any page; `ends`: what stands below all this has less than the least
+    score asked for; `reranked`: the order is the reranker's."""
 
     shown: list[Shaped]
+    heads: int
+    documents: frozenset[UUID]
     first_rank: int
     has_more: bool
     best: float
@@ -126,6 +129,7 @@ class _Heads:
         self._query = query
         self._reranked = reranked
         self._of_document: dict[UUID, Shaped] = {}
+        self._taken: list[Shaped] = []
         self._heads = 0
         self._below: list[Shaped] = []  # those that stand below the pages before
         self._best = 0.0
@@ -135,6 +139,7 @@ class _Heads:
         """Whether another is wanted after this one."""
         query, document = self._query, one.passage.document_id
         self._best = max(self._best, one.candidate.score)
+        self._taken.append(one)
         if query.min_score is not None and one.candidate.score < query.min_score:
             self._ends = True
             return False
@@ -153,7 +158,10 @@ class _Heads:
         before = query.after.rank if query.after else query.offset
         has_more = len(self._below) > query.limit and before + query.limit < DEEPEST
         following = self._cursor(shown[-1].candidate, rank=before + len(shown)) if shown and has_more else None
-        return Page(shown, before + 1, has_more, self._best, self._ends, self._reranked, following)
+        documents = frozenset(other.document_id for one in self._taken for other in (one.passage, *one.twins))
+        return Page(
+            shown, self._heads, documents, before + 1, has_more, self._best, self._ends, self._reranked, following
+        )
 
     @property
     def _shown(self) -> list[Shaped]:
@@ -195,7 +203,7 @@ def _folded(standing: Iterator[Shaped], *, folding: bool) -> Iterator[Shaped]:
         met = sorted({place for mark in marks for place in marked.get(mark, ())})
         same = next((kept[place][0] for place in met if _is_same(one, said, *kept[place])), None)
         if same is not None:
-            same.folded += 1
+            same.twins.append(one.passage)
             continue
         for mark in marks:
             marked.setdefault(mark, []).append(len(kept))
@@ -258,7 +266,7 @@ def _hit(rank: int, one: Shaped) -> Hit:
         highlights=lexemes.spans(passage.text, set(candidate.matched), passage.language),
         language=passage.language,
         citation=citations.cite(passage),
-        folded=one.folded,
+        twins=tuple(Twin(other.document_id, (other.start, other.end)) for other in one.twins),
         more=tuple(_hit(rank, other) for other in one.more[:GROUPED]),
     )
 

@@ -1,15 +1,19 @@
 """The sentences that answer. The encoder here knows words only: the sentence with the query's words is the nearest."""
 
 import uuid
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from embeddings import queries
 from kb.models import Chunk
 from search import highlights
 from tests.conftest import client_of
 
 pytestmark = pytest.mark.django_db
 
+ANSWER_BY = queries._answer_by
 TEXT = "Boats leave at nine. The tide turns at noon every day. Nobody swims here. Lamps are lit at dusk."
 
 
@@ -40,6 +44,22 @@ def test_a_passage_one_may_not_see_is_left_out(passage, charlie):
 
 def test_nothing_when_there_is_no_time(passage, alice):
     assert highlights.answering(alice, "tide turns at noon", [passage.pk], timeout=0) == {}
+
+
+def test_what_there_is_no_time_for_is_left_out_from_the_end(passage, upload, work, alice, monkeypatch):
+    upload("lamps.txt", "Lamps are filled at noon. The tide lifts the boats. Ropes are dried.")
+    work()
+    first, last = passage, Chunk.objects.exclude(pk=passage.pk).get()
+    for order in ([first.pk, last.pk], [last.pk, first.pk]):
+        in_time = iter([True] * 6)  # the query and four sentences, or three, and one or two of the other passage
+        monkeypatch.setattr(queries, "_answer_by", lambda *given, left=in_time: answer_while(left, *given))
+        assert list(highlights.answering(alice, "tide", order, timeout=10)) == order[:1]
+
+
+def answer_while(left: Iterator[bool], *given: Any) -> Any:
+    if not next(left, False):
+        raise queries.EncoderAway
+    return ANSWER_BY(*given)
 
 
 def test_by_api(passage, api, charlie):

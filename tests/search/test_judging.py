@@ -8,7 +8,7 @@ from django.core.files.base import ContentFile
 from kb import ingestion
 from kb.models import Chunk, Document, RevisionText
 from search import citations, judging
-from search.hits import Hit, Scores
+from search.hits import Hit, Scores, Twin
 from search.judging import Target
 from search.models.golden import Grade
 from tests.search.conftest import chunk_with
@@ -65,6 +65,14 @@ def test_a_hit_that_holds_two_passages_is_both(notes, golden):
     wanted = [Target(1, document, (100, 200), 3, "en"), Target(2, document, (200, 300), 1, "en")]
     [whole, *_] = judging.judge(golden("x"), [hit(chunk, chars=(100, 300))], wanted)
     assert (whole.gains, whole.ideal) == ((3, 1), (3, 1))
+
+
+def test_a_hit_stands_for_those_that_say_the_same(notes, golden):
+    turns, moon = chunk_with("turns twice"), chunk_with("moon pulls")
+    folded = Twin(moon.revision.document_id, (moon.start, moon.end))
+    found = [replace(hit(turns), twins=(folded,)), hit(chunk_with("outboard"))]
+    assert gains(golden("what pulls", moon), found)["all"] == (3, 0)
+    assert gains(golden("tides", notes["tides"]), found)["all"] == (3, 0)
 
 
 def test_languages_are_not_in_each_others_way(notes, golden):

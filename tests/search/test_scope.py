@@ -59,6 +59,7 @@ def test_filters(shelf, api, monkeypatch, many_rows):
     """One test asks for everything: the shelf is slow to fill."""
     if many_rows:
         monkeypatch.setattr(lexical, "FEW_ROWS", 0)
+        monkeypatch.setattr(lexical, "FILTERED_ROWS", 0)
         monkeypatch.setattr(nearest, "ALWAYS_EXACT_ROWS", 0)
         monkeypatch.setattr(nearest, "EXACT_ROWS", 0)
     for filters, expected in FILTERS:
@@ -138,6 +139,13 @@ def test_what_is_named_and_not_there_is_told(shelf, api, collection, charlie, sp
         "No kind of file that is read here has the media type application/x-pdf.",
     ]
     assert api.post("/api/v1/search/", {"query": "pump"}, format="json").json()["notices"] == []
+
+
+def test_where_the_least_score_leaves_nothing_nothing_good_was_found(shelf, api):
+    body = {"query": "pump", "mode": "lexical"}
+    answer = api.post("/api/v1/search/", {**body, "min_score": 1}, format="json").json()
+    assert (answer["hits"], answer["nothing_good"]) == ([], True)
+    assert not api.post("/api/v1/search/", body, format="json").json()["nothing_good"]
 
 
 WORDS = ("pump", "cellar", "water", "Pumpe", "年假", "KB-2041/7")

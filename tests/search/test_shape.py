@@ -9,7 +9,7 @@ from embeddings import queries
 from kb import ingestion
 from kb.models import Chunk, Membership, Role
 from search import retrieval, shape
-from search.hits import BadQuery, Query
+from search.hits import BadQuery, Hit, Query, Twin
 
 pytestmark = pytest.mark.django_db
 
@@ -39,6 +39,10 @@ def test_what_says_the_same_is_one_hit(harbour, alice):
     answer = retrieval.search(alice, Query("when is the outer lock closed"))
     assert len(answer.hits) == 3
     assert sorted(hit.folded for hit in answer.hits) == [0, 0, 1]
+    [twin] = [twin for hit in answer.hits for twin in hit.twins]
+    shown = [hit.citation.document_id for hit in answer.hits]
+    left_out = Chunk.objects.exclude(revision__document__in=shown).get()
+    assert twin == Twin(left_out.revision.document_id, (left_out.start, left_out.end))
 
 
 def test_another_number_says_something_else(harbour, alice):
@@ -82,6 +86,32 @@ def test_a_document_has_the_same_further_hits_however_few_are_shown(upload, work
     if answer.next:
         hits += retrieval.search(alice, Query("tide", group="document", limit=limit, after=answer.next)).hits
     assert [(hit.citation.document_title, len(hit.more)) for hit in hits] == [("even", 3), ("odd", 3)]
+
+
+@pytest.mark.parametrize("mode", ["hybrid", "semantic", "lexical"])
+def test_a_long_document_hides_no_other(manual, alice, upload, work, monkeypatch, mode):
+    """However many of its passages stand above theirs; nor do the ones that say the same."""
+    monkeypatch.setattr(retrieval, "CANDIDATES", 2)
+    monkeypatch.setattr(retrieval, "MOST_CANDIDATES", 4)
+    for name in ("first", "second", "third"):
+        upload(f"{name}.md", "The lantern is lit by hand, whatever the valve does.")
+    upload("fourth.md", "By hand the cook turns what is in the pan over a valve of the stove, and salts it.")
+    work()
+    found = [hit.citation.document_title for hit in answers(alice, "valve opened by hand", mode=mode, limit=1)]
+    assert found[0] in ("manual", "notes")
+    assert sorted("lantern" if one in ("first", "second", "third") else one for one in found) == [
+        "fourth", "lantern", "manual", "notes"
+    ]  # fmt: skip
+
+
+def answers(user, text: str, **more) -> list[Hit]:
+    """The hits of all pages, grouped."""
+    answer = retrieval.search(user, Query(text, group="document", **more))
+    hits = [*answer.hits]
+    while answer.next:
+        answer = retrieval.search(user, Query(text, group="document", after=answer.next, **more))
+        hits += answer.hits
+    return hits
 
 
 def test_neighbours_come_along(manual, alice):
@@ -142,7 +172,8 @@ def test_min_score_leaves_out_what_is_below(manual, alice):
 class TestMoreLikeThis:
     def test_it_works(self, harbour, alice):
         passage = Chunk.objects.get(revision__document__title="first")
-        answer = retrieval.search(alice, Query("", like=passage.pk))
+        answer = retrieval.search(alice, Query("", like=passage.pk, mode="lexical"))
+        assert answer.mode == "semantic"
         assert answer.hits[0].citation.document_title == "copy"
         assert passage.pk not in {hit.citation.id for hit in answer.hits}
 

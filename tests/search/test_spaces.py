@@ -1,5 +1,7 @@
 """Collections in different spaces, with different instructions, searched together; and two spaces side by side."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from django.core.files.base import ContentFile
@@ -149,6 +151,24 @@ class TestInstructions:
         hits = retrieval.search(alice, Query("ferry island", mode="semantic")).hits
         assert sorted(asked) == sorted(one.instruction for one in three)
         assert {hit.citation.collection_id for hit in hits} == {one.pk for one in three}
+
+    def test_languages_of_all_are_balanced_where_each_has_one(self, three, alice, asked, space, work):
+        english = three[0]
+        german = Collection.objects.create(
+            name="German", owner=alice, active_space=space, instruction_domain=Domain.LEGAL
+        )
+        add(german, "Die Fähre fährt jeden Morgen vom Hafen zur Insel hinüber und am Abend wieder zurück.")
+        work()
+        for one in (english, german):
+            ingestion.refresh_means(one)
+
+        def score(*searched: Collection, **more: Any) -> float:
+            asks = Query("ferry island", mode="semantic", collections=tuple(one.slug for one in searched), **more)
+            return max(hit.score for hit in retrieval.search(alice, asks).hits)
+
+        assert score(english) == score(english, balance_languages=False)
+        assert score(english, german) == score(english, german, balance_languages=True)
+        assert score(english, german) != score(english, german, balance_languages=False)
 
     def test_an_encoder_that_takes_none_is_asked_once(self, three, alice, asked):
         Space.objects.update(query_prompt="query: ")

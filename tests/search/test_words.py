@@ -188,8 +188,8 @@ def test_other_forms_are_highlighted(library, alice):
 
 
 def test_where_filters_leave_none_of_the_rarer_words_the_commonest_finds(library, alice, collection, monkeypatch):
-    """How common a word is, is known of whole collections."""
-    monkeypatch.setattr(lexical, "FEW_ROWS", 0)
+    """How common a word is, is known of whole collections, where each passage is not looked at."""
+    monkeypatch.setattr(lexical, "FILTERED_ROWS", 0)
     for lexeme, passages in (("annual", 600), ("part", 700), ("pump", 800)):
         CommonLexeme.objects.create(collection=collection, lexeme=f"'{lexeme}'", passages=passages)
     only = {str(one.pk) for one in Document.objects.filter(title="code")}
@@ -210,6 +210,19 @@ def test_a_word_is_as_rare_as_it_is_among_what_filters_leave(upload, work, alice
     assert first == "hovercraft"
 
 
+def test_a_word_that_filters_leave_nowhere_is_no_common_one(upload, work, alice, collection, monkeypatch):
+    """However many passages of the collection it is known to stand in."""
+    monkeypatch.setattr(lexical, "FEW_ROWS", 0)
+    upload("harbour.txt", "The harbour is closed.")
+    upload("forest.txt", "The forest has mushrooms.", tags=["green"])
+    work()
+    LanguageMean.objects.filter(collection=collection).update(passages=10_000)
+    CommonLexeme.objects.create(collection=collection, lexeme="'harbour'", passages=900)
+    [hit] = retrieval.search(alice, Query("harbour mushrooms", tags=("green",))).hits
+    assert hit.scores.lexical is not None
+    assert hit.scores.lexical < 0.5
+
+
 @pytest.mark.parametrize(("lexeme", "passages"), [("年假", 900), ("假期", 2)])
 def test_one_character_is_as_common_as_the_commonest_pair_it_begins(upload, work, alice, collection, lexeme, passages):
     """As far as that is known; otherwise passages are counted."""
@@ -219,5 +232,5 @@ def test_one_character_is_as_common_as_the_commonest_pair_it_begins(upload, work
     CommonLexeme.objects.create(collection=collection, lexeme=f"'{lexeme}'", passages=900)
     where = scope.of(alice, Query("年"))
     assert where is not None
-    [term] = lexical.ask(where, lexical.wanted("年"), rows=10_000).there
+    [term] = lexical.ask(where, lexical.wanted("年"), rows=10_000, held=10_000).there
     assert term.passages == passages
