@@ -4,14 +4,14 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from embeddings.models import Space, Storage
 from kb import spaces
 from search import scope, statements
 from search.meaning import Encoded, literal
-from search.statements import Row, Statement
+from search.statements import Statement
 
 CENTRED_CANDIDATES = 400
 """So many the index brings where they are compared once more, centred (docs/decisions.md)."""
@@ -40,10 +40,20 @@ BINARY_CANDIDATES = 800
 """So many are taken by their bits, then compared again in half precision."""
 
 
+class Near(NamedTuple):
+    """A chunk and its score by meaning; of how many that the index brought; and which words of a query it has, where
+    that was asked, too (`lexical.with_words`)."""
+
+    chunk_id: UUID
+    score: float
+    brought: int
+    has: str | None = None
+
+
 @dataclass(frozen=True)
 class Plan:
-    """How the `wanted` nearest chunks are found: their ids as `chunk_id`, scores, and how many the index brought. Where
-    it brings fewer than `least` it may have left some out."""
+    """How the `wanted` nearest chunks are found. Where the index brings fewer than `least` it may have left some
+    out."""
 
     where: scope.Scope
     encoded: Encoded
@@ -51,9 +61,9 @@ class Plan:
     statement: Statement
     least: int
 
-    def is_short(self, found: Sequence[Row]) -> bool:
+    def is_short(self, found: Sequence[Near]) -> bool:
         """Whether what it found has to be completed by an `exact` scan."""
-        return (found[0][2] if found else 0) < self.least
+        return (found[0].brought if found else 0) < self.least
 
     @property
     def exact(self) -> Statement:
@@ -91,6 +101,11 @@ def _is_exact(rows: int, space: Space) -> bool:
         return False
     noted = _noted(spaces.index_name(space, space.indexed), int(time.monotonic() / _NOTED_SECONDS))
     return rows < noted / 2 or noted <= 0
+
+
+def found(wanted: Sequence[Statement]) -> list[list[Near]]:
+    """What each of these statements finds, asked for in one round trip."""
+    return [[Near(*row) for row in rows] for rows in statements.together(wanted)]
 
 
 @lru_cache(maxsize=256)

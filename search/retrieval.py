@@ -15,9 +15,10 @@ from search import beside, lexical, meaning, nearest, ranking, scope, shape, sta
 from search.clock import Clock
 from search.hits import Answer, BadQuery, Mode, Query
 from search.meaning import Encoded
+from search.nearest import Near
 from search.ranking import Candidate
 from search.reranking import Reranking
-from search.statements import Row, Statement
+from search.statements import Statement
 
 CANDIDATES = 200
 """So many chunks each of the two searches brings to the fusion; more where deep pages ask for them. The first ten pages
@@ -203,9 +204,10 @@ def _retrieve(sought: _Sought, encoded: Sequence[Encoded], in_words: _InWords, w
     if not asked.there:
         return _by_meaning(sought, near, wanted)
     candidates = [_candidate(chunk_id, scores.get(chunk_id), words) for chunk_id, words in covered.items()]
-    for rows in near:
-        words = lexical.words(asked, ((row[0], row[3]) for row in rows))
-        candidates += [_candidate(row[0], row[1], words[row[0]]) for row in rows if row[0] not in covered]
+    for found in near:
+        words = lexical.words(asked, ((one.chunk_id, one.has) for one in found))
+        others = (one for one in found if one.chunk_id not in covered)
+        candidates += [_candidate(one.chunk_id, one.score, words[one.chunk_id]) for one in others]
     return _Found(candidates, _is_cut(near, wanted) or len(covered) >= wanted)
 
 
@@ -214,21 +216,21 @@ def _by_words(where: scope.Scope, asked: lexical.Asked, wanted: int) -> _Found:
     return _Found([_candidate(chunk_id, None, words) for chunk_id, words in covered.items()], len(covered) >= wanted)
 
 
-def _by_meaning(sought: _Sought, near: Sequence[Sequence[Row]], wanted: int) -> _Found:
+def _by_meaning(sought: _Sought, near: Sequence[Sequence[Near]], wanted: int) -> _Found:
     scores = _scores(near)
     scores.pop(sought.query.like, None)  # type: ignore[arg-type]  # a passage resembles itself
     return _Found([Candidate(chunk_id, score) for chunk_id, score in scores.items()], _is_cut(near, wanted))
 
 
-def _near(sought: _Sought, encoded: Sequence[Encoded], lookups: Sequence[str], wanted: int) -> list[list[Row]]:
-    """The nearest in meaning: ids, scores, how many the index brought, and which of the words each has."""
+def _near(sought: _Sought, encoded: Sequence[Encoded], lookups: Sequence[str], wanted: int) -> list[list[Near]]:
+    """The nearest in meaning, in each of the spaces, and which of the words each has."""
     plans = [nearest.plan(sought.where, one, sought.rows, wanted) for one in encoded]
-    brought = statements.together([_flagged(plan.statement, lookups) for plan in plans])
-    short = [place for place, plan in enumerate(plans) if plan.is_short(brought[place])]
-    exact = statements.together([_flagged(plans[place].exact, lookups) for place in short])
-    for place, rows in zip(short, exact, strict=True):
-        brought[place] = rows
-    return brought
+    found = nearest.found([_flagged(plan.statement, lookups) for plan in plans])
+    short = [place for place, plan in enumerate(plans) if plan.is_short(found[place])]
+    exact = nearest.found([_flagged(plans[place].exact, lookups) for place in short])
+    for place, whole in zip(short, exact, strict=True):
+        found[place] = whole
+    return found
 
 
 def _flagged(finding: Statement, lookups: Sequence[str]) -> Statement:
@@ -242,16 +244,16 @@ def _worded(
     covered = lexical.best(where, asked(), wanted)
     if not covered:
         return {}, {}
-    return covered, _scores(statements.together([nearest.scores_of(where, one, covered) for one in encoded]))
+    return covered, _scores(nearest.found([nearest.scores_of(where, one, covered) for one in encoded]))
 
 
 def _candidate(chunk_id: UUID, score: float | None, words: lexical.Words) -> Candidate:
     return Candidate(chunk_id, score, words.coverage, words.matched, words.coded, words.nearness)
 
 
-def _scores(found: Sequence[Sequence[Row]]) -> dict[UUID, float]:
-    return {row[0]: row[1] for rows in found for row in rows}
+def _scores(near: Sequence[Sequence[Near]]) -> dict[UUID, float]:
+    return {one.chunk_id: one.score for found in near for one in found}
 
 
-def _is_cut(found: Sequence[Sequence[Row]], wanted: int) -> bool:
-    return any(len(rows) >= wanted for rows in found)
+def _is_cut(near: Sequence[Sequence[Near]], wanted: int) -> bool:
+    return any(len(found) >= wanted for found in near)
