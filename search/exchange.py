@@ -14,6 +14,7 @@ from django.db.models import Q, QuerySet
 from django.db.models.functions import Length
 from django.http import FileResponse
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from kb import language
 from kb.models import Collection, Document, Revision, RevisionText, User
@@ -62,6 +63,8 @@ def bring_in(user: User, collection: Collection, path: Path, kind: Format) -> Im
     if mistakes:
         raise Mistaken(sorted(mistakes, key=lambda one: (one.file, one.line)))
     with transaction.atomic():
+        # One import at a time: what is there already is looked up when the one before has ended.
+        Collection.objects.select_for_update(no_key=True, of=("self",)).get(pk=collection.pk)
         queries = _keep_queries(user, collection, checked)
         judgements = _keep_judgements(queries, checked, places)
     return Imported(len(queries), judgements)
@@ -133,7 +136,12 @@ class _RowForm(forms.Form):
     revision = forms.IntegerField(required=False, min_value=1)
     start = forms.IntegerField(required=False, min_value=0)
     end = forms.IntegerField(required=False, min_value=1)
-    grade = forms.TypedChoiceField(required=False, coerce=int, choices=Grade.choices)
+    grade = forms.TypedChoiceField(
+        required=False,
+        coerce=int,
+        choices=Grade.choices,
+        error_messages={"invalid_choice": gettext_lazy("A grade is 0, 1, 2 or 3.")},
+    )
 
     def clean_note(self) -> str:
         return text.clean(self.cleaned_data["note"]).strip()
@@ -166,7 +174,9 @@ def _checked(rows: Iterable[Row], mistakes: list[Mistake]) -> Iterator[_Checked]
             continue
         for name, errors in form.errors.items():
             said = " ".join(str(error) for error in errors)
-            mistakes.append(Mistake(row.line, said if name == "__all__" else f"{name}: {said}", row.file))
+            told = {"field": name, "sentence": said}
+            said = said if name == "__all__" else _("%(field)s: %(sentence)s") % told
+            mistakes.append(Mistake(row.line, said, row.file))
 
 
 # --- In: which documents are meant ---

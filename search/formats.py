@@ -4,7 +4,6 @@ A row is one judgement, or a query that has none. In BEIR and TREC a passage is 
 BEIR: Thakur et al., NeurIPS 2021, as its loader reads a folder. TREC: topics in their tags, and qrels.
 """
 
-import codecs
 import csv
 import html
 import io
@@ -13,15 +12,17 @@ import re
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
+from itertools import chain, islice
 from pathlib import Path
 from typing import IO, Any
 
 import msgspec
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
-from kb.reading import archive
-from kb.reading.failures import Unreadable
+from kb import sentences
+from kb.reading import archive, encoding
+from kb.reading.failures import Reason, Unreadable
 
 ROWS = 20_000
 """Of a file, at most."""
@@ -116,31 +117,37 @@ _SEPARATORS = ",;\t"
 
 
 def _read_csv(path: Path) -> Found:
-    with path.open(encoding=_encoding(path), errors="replace", newline="") as file:
-        head = next(filter(str.strip, file), None)
-        if head is None:
-            yield Mistake(0, _("This file is empty."))
+    try:
+        file = _text(path)
+    except Unreadable as failure:
+        yield _unusable(failure)
+        return
+    blank, head = next(((n, line) for n, line in enumerate(file) if line.strip()), (0, ""))
+    if not head:
+        yield Mistake(0, _("This file is empty."))
+        return
+    reader = csv.DictReader(chain([head], file), strict=True, delimiter=_separator(head))
+    begin = blank + 1
+    try:
+        named = set(reader.fieldnames or ())
+        if "query" not in named or named - set(COLUMNS):
+            yield Mistake(begin, _("The first line must name columns out of these: %s.") % ", ".join(COLUMNS))
             return
-        file.seek(0)
-        reader = csv.DictReader(file, strict=True, delimiter=_separator(head))
-        begin = 1
-        try:
-            named = set(reader.fieldnames or ())
-            if "query" not in named or named - set(COLUMNS):
-                yield Mistake(1, _("The first line must name columns out of these: %s.") % ", ".join(COLUMNS))
-                return
-            begin = reader.line_num + 1
-            while values := next(reader, None):
-                yield _csv_row(begin, values)
-                begin = reader.line_num + 1
-        except csv.Error as error:
-            yield Mistake(begin, _("This line cannot be read: %s.") % error)
+        begin = blank + reader.line_num + 1
+        while values := next(reader, None):
+            yield _csv_row(begin, values)
+            begin = blank + reader.line_num + 1
+    except csv.Error:
+        yield Mistake(begin, _("This line cannot be read: its quotation marks do not match, or a cell is too long."))
 
 
-def _encoding(path: Path) -> str:
-    """UTF-16 where a byte order mark says so."""
-    with path.open("rb") as file:
-        return "utf-16" if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) else "utf-8-sig"
+def _text(path: Path) -> io.StringIO:
+    """The text of a file, which ends its lines as it did. Raises Unreadable."""
+    return io.StringIO("".join(encoding.pieces(path)), newline="")
+
+
+def _unusable(failure: Unreadable) -> Mistake:
+    return Mistake(0, sentences.said(str(failure.detail)))
 
 
 def _separator(head: str) -> str:
@@ -202,15 +209,19 @@ class _JsonQuery(msgspec.Struct, forbid_unknown_fields=True):
 
 
 def _read_jsonl(path: Path) -> Found:
-    with path.open("rb") as file:
-        for line, told in _decoded(file, _JsonQuery):
-            if isinstance(told, Mistake):
-                yield told
-                continue
-            query = {"query": told.query, "language": told.language, "note": told.note}
-            yield from (_json_row(line, query, one) for one in told.judgements)
-            if not told.judgements:
-                yield Row(line, query)
+    try:
+        file = _text(path)
+    except Unreadable as failure:
+        yield _unusable(failure)
+        return
+    for line, told in _decoded(enumerate(file, start=1), _JsonQuery):
+        if isinstance(told, Mistake):
+            yield told
+            continue
+        query = {"query": told.query, "language": told.language, "note": told.note}
+        yield from (_json_row(line, query, one) for one in told.judgements)
+        if not told.judgements:
+            yield Row(line, query)
 
 
 def _json_row(line: int, query: dict[str, Any], one: _JsonJudgement) -> Row | Mistake:
@@ -235,15 +246,32 @@ def _placed(revision: int | None, chars: tuple[int, int] | None) -> dict[str, An
     return {"revision": revision, "start": chars and chars[0], "end": chars and chars[1]}
 
 
-def _decoded(file: IO[bytes], kind: type[Any], name: str = "") -> Iterator[tuple[int, Any]]:
+def _decoded(lines: Iterable[tuple[int, str]], kind: type[Any], name: str = "") -> Iterator[tuple[int, Any]]:
     decoder = msgspec.json.Decoder(kind)
-    for line, written in enumerate(file, start=1):
+    for line, written in lines:
         if not written.strip():
             continue
         try:
             yield line, decoder.decode(written)
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            yield line, Mistake(line, _("This line cannot be read: %s.") % error, name)
+        except (msgspec.DecodeError, RecursionError) as error:
+            yield line, Mistake(line, _wrong_with(error), name)
+
+
+_WRONG_FIELD = (
+    (re.compile(r"unknown field `(.+?)`"), gettext_noop("There is no field “%s” here.")),
+    (re.compile(r"missing required field `(.+?)`"), gettext_noop("The field “%s” is missing.")),
+    (re.compile(r" - at `\$\.(.+?)`"), gettext_noop("The field “%s” has a value of another kind than it must have.")),
+)
+"""What msgspec says of a field, in English, and what people are told."""
+
+
+def _wrong_with(error: Exception) -> str:
+    if not isinstance(error, msgspec.ValidationError):
+        return _("This line is not JSON.")
+    for pattern, sentence in _WRONG_FIELD:
+        if named := pattern.search(str(error)):
+            return _(sentence) % named[1]
+    return _("This line is not a JSON object.")
 
 
 def _write_line(file: IO[bytes], told: dict[str, Any]) -> None:
@@ -300,23 +328,33 @@ def _qrels(
     zipped: zipfile.ZipFile, name: str, separator: str | None, columns: Sequence[str]
 ) -> Iterator[_Qrel | Mistake]:
     """The lines of the qrels, which have these columns; the line that names them is passed over."""
+    for line, written in _lines(zipped, name):
+        cells = written.strip().split(separator)
+        if cells in ([], [""]) or cells == list(_BEIR_HEADER):
+            continue
+        if len(cells) != len(columns):
+            told = {"found": len(cells), "wanted": len(columns)}
+            yield Mistake(line, _("This line has %(found)s columns; there must be %(wanted)s.") % told, name)
+            continue
+        named = dict(zip(columns, cells, strict=True))
+        yield _Qrel(line, named["query"], named["document"], named["grade"])
+
+
+def _lines(zipped: zipfile.ZipFile, name: str) -> Iterator[tuple[int, str]]:
+    """The lines of a file in the zip, numbered. Raises Unreadable where it is not UTF-8."""
     with zipped.open(name) as file:
-        for line, written in enumerate(file, start=1):
-            cells = written.decode("utf-8", "replace").strip().split(separator)
-            if cells in ([], [""]) or cells == list(_BEIR_HEADER):
-                continue
-            if len(cells) != len(columns):
-                told = {"found": len(cells), "wanted": len(columns)}
-                yield Mistake(line, _("This line has %(found)s columns; there must be %(wanted)s.") % told, name)
-                continue
-            named = dict(zip(columns, cells, strict=True))
-            yield _Qrel(line, named["query"], named["document"], named["grade"])
+        try:
+            yield from enumerate(io.TextIOWrapper(file, encoding="utf-8-sig", newline="\n"), start=1)
+        except UnicodeDecodeError as error:
+            why = _("“%s” is not text in UTF-8. Save it as UTF-8 and put it into the zip again.") % name
+            raise Unreadable(Reason.TYPE_MISMATCH, why) from error
 
 
 def _member(zipped: zipfile.ZipFile, *names: str) -> str | None:
     """The first of the files that the zip has, in whatever folder."""
+    files = [one.filename for one in zipped.infolist() if not one.is_dir()]
     for wanted in names:
-        for found in zipped.namelist():
+        for found in files:
             if re.fullmatch(rf"(?:.*/)?{wanted}", found):
                 return found
     return None
@@ -328,11 +366,10 @@ def _unzipped(read: Callable[[zipfile.ZipFile], Found]) -> Callable[[Path], Foun
     def of(path: Path) -> Found:
         try:
             archive.check(path)
+            with zipfile.ZipFile(path) as zipped:
+                yield from read(zipped)
         except Unreadable as failure:
-            yield Mistake(0, str(failure.detail))
-            return
-        with zipfile.ZipFile(path) as zipped:
-            yield from read(zipped)
+            yield _unusable(failure)
 
     return of
 
@@ -363,16 +400,15 @@ def _read_beir(zipped: zipfile.ZipFile) -> Found:
         yield Mistake(0, _("A BEIR zip has the files %s.") % "queries.jsonl, qrels/test.tsv")
         return
     queries: dict[str, _Linked] = {}
-    with zipped.open(asked) as file:
-        for line, told in _decoded(file, _BeirQuery, asked):
-            if isinstance(told, Mistake):
-                yield told
-                continue
-            about = {name: str(told.metadata.get(name, "")) for name in ("language", "note")}
-            queries[told.id] = _Linked(Row(line, {"query": told.text, **about}, (), asked))
-            if len(queries) > ROWS:
-                yield too_many()
-                return
+    for line, told in _decoded(_lines(zipped, asked), _BeirQuery, asked):
+        if isinstance(told, Mistake):
+            yield told
+            continue
+        about = {name: str(told.metadata.get(name, "")) for name in ("language", "note")}
+        queries[told.id] = _Linked(Row(line, {"query": told.text, **about}, (), asked))
+        if len(queries) > ROWS:
+            yield too_many()
+            return
     columns = ("query", "document", "grade")
     first = islice(_qrels(zipped, judged, "\t", columns), ROWS)
     titles = _titles(zipped, {one.document for one in first if isinstance(one, _Qrel)})
@@ -384,9 +420,9 @@ def _titles(zipped: zipfile.ZipFile, wanted: set[str]) -> dict[str, str]:
     corpus = _member(zipped, r"corpus\.jsonl")
     if corpus is None:
         return {}
-    with zipped.open(corpus) as file:
-        documents = (told for _line, told in _decoded(file, _BeirDocument) if not isinstance(told, Mistake))
-        return {told.id: told.title for told in documents if told.id in wanted}
+    lines = _decoded(_lines(zipped, corpus), _BeirDocument)
+    documents = (told for _line, told in lines if not isinstance(told, Mistake))
+    return {told.id: told.title for told in documents if told.id in wanted}
 
 
 def _write_beir(queries: Iterable[Asked], file: IO[bytes]) -> None:
@@ -419,7 +455,7 @@ def _read_trec(zipped: zipfile.ZipFile) -> Found:
         yield Mistake(0, _("A TREC zip has the files %s.") % "topics.txt, qrels.txt")
         return
     queries: dict[str, _Linked] = {}
-    topics = zipped.read(asked).decode("utf-8", "replace")
+    topics = "".join(written for _line, written in _lines(zipped, asked))
     for line, head, body in _topics(topics):
         told = {name: html.unescape(value) for name, value in _FIELD.findall(body)}
         key = _LABEL.sub("", told.get("num", ""), count=1).strip()
@@ -473,7 +509,15 @@ FORMATS = {
 def of(path: Path, name: str) -> Format | None:
     """The form of a file, by how its name ends, and for a zip by what is in it. None for one that is not known."""
     suffix = Path(name.lower()).suffix
-    if suffix != ".zip" or not zipfile.is_zipfile(path):
-        return next((one for one in FORMATS.values() if one.suffix == suffix), None)
-    with zipfile.ZipFile(path) as zipped:
-        return FORMATS["beir" if _member(zipped, r"queries\.jsonl") else "trec"]
+    if suffix == ".zip":
+        return FORMATS["beir" if _has_queries(path) else "trec"]
+    return next((one for one in FORMATS.values() if one.suffix == suffix), None)
+
+
+def _has_queries(path: Path) -> bool:
+    """Whether the zip has the queries of BEIR. One that is damaged has nothing: whoever reads it says so."""
+    try:
+        with zipfile.ZipFile(path) as zipped:
+            return _member(zipped, r"queries\.jsonl") is not None
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError):
+        return False

@@ -3,11 +3,14 @@
 import csv
 import io
 import json
+import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+from django.core.management import call_command
+from django.utils import translation
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
@@ -17,6 +20,7 @@ from kb.reading import text as texts
 from search import exchange, formats
 from search.models import GoldenQuery, Judgement
 from search.models.golden import Grade
+from tests.kb.test_at_once import together
 from tests.search.conftest import chunk_with
 from tests.search.conftest import place as place_of
 
@@ -41,7 +45,7 @@ def bring_in(collection, alice, tmp_path) -> BringIn:
     return do
 
 
-def zipped(files: dict[str, str]) -> bytes:
+def zipped(files: Mapping[str, str | bytes]) -> bytes:
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w") as archive:
         for name, content in files.items():
@@ -133,10 +137,10 @@ class TestCsv:
     BAD = (
         (",boats,,,,", "query: This field is required."),
         ("x,ships,,,,", "There is no document “ships” in this collection."),
-        ("x,boats,,,,7", "grade: Select a valid choice. 7 is not one of the available choices."),
+        ("x,boats,,,,7", "grade: A grade is 0, 1, 2 or 3."),
         ("x,boats,1,0,,", "A passage needs a revision, a start and an end."),
         ("x,boats,1,5,5,", "A passage ends after it begins."),
-        ('x,"boats\n\n",,,,9', "grade: Select a valid choice. 9 is not one of the available choices."),
+        ('x,"boats\n\n",,,,9', "grade: A grade is 0, 1, 2 or 3."),
         (
             "x,boats,1,0,999999,",
             "Revision 1 of “boats” in this collection ends at 41 characters, before 999999.",
@@ -144,7 +148,10 @@ class TestCsv:
         ("x,boats,9,0,5,", "“boats” has no revision 9 in this collection."),
         ("x,,1,0,5,", "A passage needs a document."),
         ("x,boats,,,,,,", "This line has more cells than the first line has columns."),
-        ('x,"boats" y,,,,', "This line cannot be read: ',' expected after '\"'."),
+        (
+            'x,"boats" y,,,,',
+            "This line cannot be read: its quotation marks do not match, or a cell is too long.",
+        ),
     )
 
     def test_each_line_that_cannot_be_used_is_named(self, notes, bring_in):
@@ -187,6 +194,12 @@ class TestCsv:
     @pytest.mark.parametrize("file", [b"", b"\xef\xbb\xbf", b"\xff\xfe", b" \r\n\r\n"])
     def test_an_empty_file_is_called_empty(self, notes, bring_in, file):
         assert mistakes(bring_in, file) == ["This file is empty."]
+
+    def test_blank_lines_before_its_head_are_passed_over(self, notes, bring_in):
+        assert bring_in("\n \r\nquery,document\nx,boats\n") == exchange.Imported(1, 1)
+        GoldenQuery.objects.all().delete()
+        assert mistakes(bring_in, "\n\nquery,document\nx,ships\n")[0].startswith("Line 4: ")
+        assert mistakes(bring_in, "\nquestion\nx\n")[0].startswith("Line 2: The first line must name")
 
     def test_a_file_has_an_end(self, notes, bring_in, monkeypatch):
         monkeypatch.setattr(formats, "ROWS", 2)
@@ -262,9 +275,21 @@ class TestJsonLines:
         assert told == ["Line 1: A judgement needs a document."]
 
     def test_a_line_that_cannot_be_used_is_named(self, notes, bring_in):
-        lines = ['{"query": "x"}', "", '{"query": 1}', '{"query": "x", "colour": "red"}', "{"]
-        told = mistakes(bring_in, "\n".join(lines), "golden.jsonl")
-        assert [one.partition(": This line cannot be read: ")[0] for one in told] == ["Line 3", "Line 4", "Line 5"]
+        lines = [
+            '{"query": "x"}', "", '{"query": "x", "judgements": [{"grade": "high"}]}',
+            '{"query": "x", "colour": "red"}', '{"note": "x"}', "[]", "{",
+        ]  # fmt: skip
+        assert mistakes(bring_in, "\n".join(lines), "golden.jsonl") == [
+            "Line 3: The field “judgements[0].grade” has a value of another kind than it must have.",
+            "Line 4: There is no field “colour” here.",
+            "Line 5: The field “query” is missing.",
+            "Line 6: This line is not a JSON object.",
+            "Line 7: This line is not JSON.",
+        ]
+
+    @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+    def test_a_byte_order_mark_is_left_out(self, notes, bring_in, encoding):
+        assert bring_in('{"query": "年假"}'.encode(encoding), "golden.jsonl") == exchange.Imported(1, 0)
 
 
 class TestBeir:
@@ -298,6 +323,34 @@ class TestBeir:
         assert "has the files queries.jsonl" in mistakes(bring_in, zipped({"queries.jsonl": ""}), "set.zip")[0]
 
 
+class TestEncodings:
+    """What is not UTF-8 is refused: a guess would be kept as rubbish."""
+
+    ASKED = "每年有多少天年假？"
+
+    @pytest.mark.parametrize(
+        ("name", "file"),
+        [("golden.csv", f"query\n{ASKED}\n"), ("golden.jsonl", json.dumps({"query": ASKED}, ensure_ascii=False))],
+    )
+    def test_a_file_must_be_utf_8(self, notes, bring_in, name, file):
+        [told] = mistakes(bring_in, file.encode("gb18030"), name)
+        assert told.startswith("This is not a text file in UTF-8")
+
+    FILES = {
+        "queries.jsonl": json.dumps({"_id": "1", "text": ASKED}, ensure_ascii=False),
+        "qrels.tsv": "1\t年假\t1\n",
+        "topics.txt": f"<top>\n<num> 1\n<title> {ASKED}\n</top>\n",
+        "qrels.txt": "1 0 年假 1\n",
+    }
+
+    @pytest.mark.parametrize("name", FILES)
+    def test_so_must_each_in_a_zip(self, notes, bring_in, name):
+        form = {"queries.jsonl", "qrels.tsv"} if name in ("queries.jsonl", "qrels.tsv") else {"topics.txt", "qrels.txt"}
+        files = {one: self.FILES[one].encode("gb18030" if one == name else "utf-8") for one in form}
+        [told] = [one for one in mistakes(bring_in, zipped(files), "set.zip") if "document" not in one]
+        assert told == f"“{name}” is not text in UTF-8. Save it as UTF-8 and put it into the zip again."
+
+
 class TestTrec:
     TOPICS = "<top>\n<num> Number: 301\n<title> Outboard &amp; engine\n<desc> Description:\nFind it.\n</top>\n"
 
@@ -306,6 +359,10 @@ class TestTrec:
         assert bring_in(zipped(files), "trec.zip") == exchange.Imported(1, 2)
         assert GoldenQuery.objects.get().text == "Outboard & engine"
         assert dict(Judgement.objects.values_list("document__title", "grade")) == {"boats": 1, "tides": 0}
+
+    def test_folders_and_byte_order_marks_in_the_zip_are_passed_over(self, notes, bring_in):
+        files = {"topics/": "", "topics/topics.txt": f"\ufeff{self.TOPICS}", "qrels/": "", "qrels/a": "301 0 boats 1\n"}
+        assert bring_in(zipped(files), "trec.zip") == exchange.Imported(1, 1)
 
     def test_a_topic_needs_a_number_and_words(self, notes, bring_in):
         topics = "<top>\n<title> x\n</top>\n\n<top>\n<num> Number: 2\n</top>\n"
@@ -335,10 +392,42 @@ def test_a_hostile_zip_is_not_opened(notes, bring_in):
     assert mistakes(bring_in, bomb.getvalue(), "bomb.zip")[0].startswith("This file was not opened")
 
 
+def damaged() -> list[bytes]:
+    """Zips of which the directory is wrong, and the end is missing."""
+    whole = zipped({"queries.jsonl": '{"_id": "1", "text": "x"}', "qrels.tsv": ""})
+    return [whole.replace(b"PK\1\2", b"PK\7\7"), whole[:-30]]
+
+
+@pytest.mark.parametrize("file", damaged(), ids=["directory", "end"])
+def test_a_damaged_zip_is_called_damaged(notes, bring_in, file):
+    [told] = mistakes(bring_in, file, "set.zip")
+    assert told.startswith("This file cannot be opened: it is damaged.")
+
+
+def test_what_is_wrong_is_said_in_the_readers_language(notes, bring_in):
+    call_command("translations", "compile")
+    files: list[tuple[bytes | str, str]] = [
+        (damaged()[0], "set.zip"), ("年假".encode("gbk"), "a.csv"), ("query,grade\nx,9", "a.csv"),
+        ('query\n"x" y', "a.csv"), ('{"query": 1}', "a.jsonl"), ("{", "a.jsonl"),
+    ]  # fmt: skip
+    with translation.override("zh-hans"):
+        told = [mistakes(bring_in, *file)[0] for file in files]
+    assert not [one for one in told if re.search("[A-Za-z]+ [A-Za-z]+", one)]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_file_many_times_at_once(collection, alice, tmp_path):
+    file = tmp_path / "golden.csv"
+    file.write_text("\n".join(["query", *map(str, range(300))]))
+    outcomes = together(*[lambda: exchange.bring_in(alice, collection, file, formats.FORMATS["csv"])] * 4)
+    assert outcomes == [exchange.Imported(300, 0)] * 4
+    assert GoldenQuery.objects.count() == 300
+
+
 def test_what_it_is_is_told_by_its_name_and_content(tmp_path: Path):
     plain, archive = tmp_path / "a", tmp_path / "b"
     plain.write_text("x")
     archive.write_bytes(zipped({"deep/queries.jsonl": ""}))
     told = [formats.of(plain, "A.CSV"), formats.of(plain, "a.jsonl"), formats.of(archive, "b.zip")]
     assert told == [formats.FORMATS[name] for name in ("csv", "jsonl", "beir")]
-    assert formats.of(plain, "a.xlsx") is formats.of(plain, "a.zip") is None
+    assert formats.of(plain, "a.xlsx") is None
