@@ -89,7 +89,6 @@ class CollectionViewSet(viewsets.ModelViewSet):  # type: ignore[type-arg]
             OpenApiParameter("language", str),
             OpenApiParameter("q", str, description="Part of the title or file name."),
             OpenApiParameter("ordering", str, enum=list(ORDERINGS)),
-            OpenApiParameter("count", str, enum=["1"], description="Add `count`."),
         ],
         responses=DocumentSerializer(many=True),
     )

@@ -30,6 +30,10 @@ class StablePagination(CursorPagination):
             body["count"] = self._count
         return Response(body)
 
+    def get_schema_operation_parameters(self, view: Any) -> list[dict[str, Any]]:
+        count = {"name": "count", "required": False, "in": "query", "description": "Add `count`."}
+        return [*super().get_schema_operation_parameters(view), {**count, "schema": {"type": "string", "enum": ["1"]}}]
+
     def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
         answer = super().get_paginated_response_schema(schema)
         for link in ("next", "previous"):

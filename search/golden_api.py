@@ -104,7 +104,10 @@ class GoldenViewSet(_OfCollection):
 
     @extend_schema(
         parameters=[OpenApiParameter("as", str, enum=list(formats.FORMATS), default=_DEFAULT_FORM)],
-        responses={(200, "application/octet-stream"): OpenApiTypes.BINARY},
+        responses={
+            **{(200, one.media_type): OpenApiTypes.BINARY for one in formats.FORMATS.values()},
+            400: OpenApiResponse(description="`as` names no form that there is."),
+        },
     )
     @action(detail=False, methods=["get"], url_path="export")
     def write_out(self, request: Request, collection_id: UUID) -> FileResponse:

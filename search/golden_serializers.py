@@ -1,6 +1,8 @@
 """The JSON shapes of golden queries and evaluation runs."""
 
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
 from uuid import UUID
 
 from django.db.models.functions import Length
@@ -9,9 +11,37 @@ from rest_framework import serializers
 from embeddings import reranking
 from kb.models import Chunk, Collection, Document, RevisionText
 from kb.serializers import CleanField, Strict
+from search import evaluation
 from search.fields import CodeField
 from search.models import EvaluationRun, GoldenQuery, Judgement
 from search.models.golden import LONGEST, Grade
+
+JUDGEMENTS = 500
+"""Of a golden query that is made at once, at most. A file may have more."""
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What of the places that judgements name is in the collection, looked up for all of them at once."""
+
+    documents: frozenset[UUID]
+    texts: dict[tuple[UUID, int], tuple[UUID, int]]
+    """By document and number of the revision: its id, and how many characters it has."""
+    passages: dict[UUID, Chunk]
+
+    @classmethod
+    def of(cls, told: Sequence[dict[str, Any]], collection: Collection) -> Self:
+        named = {one["document_id"] for one in told if "document_id" in one}
+        documents = Document.objects.filter(collection=collection, pk__in=named)
+        numbers = {one["revision"] for one in told if one.get("revision")}
+        texts = RevisionText.objects.filter(revision__document__in=documents, revision__number__in=numbers)
+        rows = texts.values_list("revision__document", "revision__number", "revision", Length("text"))
+        chunks = Chunk.objects.filter(revision__document__collection=collection).select_related("revision")
+        return cls(
+            frozenset(documents.values_list("pk", flat=True)),
+            {(document, number): (revision, length) for document, number, revision, length in rows},
+            chunks.in_bulk({one["passage"] for one in told if "passage" in one}),
+        )
 
 
 class JudgementSerializer(Strict):
@@ -34,28 +64,24 @@ class JudgementSerializer(Strict):
             "grade": one.grade,
         }
 
-    def to_judgement(self, told: dict[str, Any], collection: Collection) -> Judgement:
+    def to_judgement(self, told: dict[str, Any], known: _Known) -> Judgement:
         """The judgement that checked values describe. Raises ValidationError for a place that is not there."""
         if "passage" in told:
-            return self._of_passage(told, collection)
-        documents = Document.objects.filter(collection=collection)
-        document = documents.filter(pk=told["document_id"]).first() if "document_id" in told else None
-        if document is None:
+            return self._of_passage(told, known)
+        if told.get("document_id") not in known.documents:
             raise serializers.ValidationError({"document": ["There is no such document in this collection."]})
-        judgement = Judgement(document=document, grade=told["grade"])
+        judgement = Judgement(document_id=told["document_id"], grade=told["grade"])
         number, chars = told.get("revision"), told.get("chars")
         if number is None and chars is None:
             return judgement
-        text = RevisionText.objects.filter(revision__document=document, revision__number=number or 0)
-        found = text.values_list("revision", Length("text")).first()
-        if found is None or chars is None or not chars[0] < chars[1] <= found[1]:
+        revision, length = known.texts.get((judgement.document_id, number or 0), (None, 0))
+        if revision is None or chars is None or not chars[0] < chars[1] <= length:
             raise serializers.ValidationError({"chars": ["This document has no such passage."]})
-        judgement.revision_id, (judgement.start, judgement.end) = found[0], chars
+        judgement.revision_id, (judgement.start, judgement.end) = revision, chars
         return judgement
 
-    def _of_passage(self, told: dict[str, Any], collection: Collection) -> Judgement:
-        chunks = Chunk.objects.filter(revision__document__collection=collection).select_related("revision")
-        chunk = chunks.filter(pk=told["passage"]).first()
+    def _of_passage(self, told: dict[str, Any], known: _Known) -> Judgement:
+        chunk = known.passages.get(told["passage"])
         if chunk is None or {"document_id", "revision", "chars"} & set(told):
             raise serializers.ValidationError({"passage": ["Name a passage of this collection, and nothing else."]})
         return Judgement(
@@ -72,7 +98,13 @@ class GoldenQuerySerializer(Strict):
     query = CleanField(max_length=LONGEST, source="text")
     language = CodeField(required=False, allow_blank=True, help_text="Empty: as the words tell.")
     note = CleanField(required=False, allow_blank=True, max_length=LONGEST)
-    judgements = JudgementSerializer(many=True, required=False)
+    judgements = JudgementSerializer(
+        many=True,
+        required=False,
+        max_length=JUDGEMENTS,  # type: ignore[call-arg]  # of the list, which the stubs do not know
+        help_text=f"At most {JUDGEMENTS}.",
+        error_messages={"max_length": "A golden query may be made with at most {max_length} judgements."},
+    )
     created_by = serializers.CharField(source="created_by.username", read_only=True, allow_null=True, default=None)
     created_at = serializers.DateTimeField(read_only=True)
 
@@ -82,8 +114,17 @@ class GoldenQuerySerializer(Strict):
         return asked
 
     def validate_judgements(self, told: list[dict[str, Any]]) -> list[Judgement]:
-        judgement = JudgementSerializer()
-        found = [judgement.to_judgement(one, self._collection) for one in told]
+        known, judgement = _Known.of(told, self._collection), JudgementSerializer()
+        found: list[Judgement] = []
+        errors: list[Any] = []
+        for one in told:
+            try:
+                found.append(judgement.to_judgement(one, known))
+                errors.append({})
+            except serializers.ValidationError as error:
+                errors.append(error.detail)
+        if any(errors):
+            raise serializers.ValidationError(errors)
         if len({(one.document_id, one.revision_id, one.start, one.end) for one in found}) < len(found):
             raise serializers.ValidationError("One place is judged twice.")
         return found
@@ -110,9 +151,21 @@ class ImportedSerializer(serializers.Serializer):  # type: ignore[type-arg]
 
 
 class MeasuresSerializer(serializers.Serializer):  # type: ignore[type-arg]
-    """`recall@1`, `recall@5`, `recall@10`, `ndcg@10`, `mrr`, `map`: means over so many queries."""
+    """Means over so many queries."""
 
     queries = serializers.IntegerField()
+
+    def get_fields(self) -> dict[str, Any]:
+        return super().get_fields() | {name: serializers.FloatField(required=False) for name in evaluation.MEASURES}
+
+
+class FiguresSerializer(serializers.Serializer):  # type: ignore[type-arg]
+    """Empty until the run is done."""
+
+    all = MeasuresSerializer(required=False, help_text="Over all queries.")
+    pairs = serializers.DictField(
+        child=MeasuresSerializer(), required=False, help_text="By language of query and answer, such as `en>zh`."
+    )
 
 
 class EvaluationRequestSerializer(Strict):
@@ -139,9 +192,7 @@ class EvaluationRequestSerializer(Strict):
 class EvaluationRunSerializer(serializers.ModelSerializer):  # type: ignore[type-arg]
     started_by = serializers.CharField(source="started_by.username", allow_null=True, default=None)
     space = serializers.UUIDField(source="space_id", allow_null=True)
-    figures = serializers.DictField(
-        help_text="`all`: the measures over all queries; `pairs`: by language of query and answer, such as `en>zh`."
-    )
+    figures = FiguresSerializer()
 
     class Meta:
         model = EvaluationRun

@@ -5,8 +5,8 @@ from io import BytesIO
 
 import pytest
 
-from kb.models import AccessToken, Collection, Membership, Role
-from search import runs
+from kb.models import AccessToken, Collection, Document, Membership, Role
+from search import evaluation, formats, runs
 from search.models import EvaluationRun, GoldenQuery
 from tests.conftest import client_of
 from tests.search.conftest import chunk_with
@@ -75,6 +75,33 @@ def test_what_makes_no_sense_is_400(notes, golden, api, address):
     assert GoldenQuery.objects.count() == 1
 
 
+def test_each_judgement_that_cannot_be_used_is_named(notes, api, address):
+    boats, nothing = {"document": str(notes["boats"].pk)}, str(uuid.UUID(int=1))
+    judgements = [boats, {"document": nothing}, {**boats, "revision": 1, "chars": [0, 99999]}, {"passage": nothing}]
+    told = api.post(address, {"query": "x", "judgements": judgements}).json()["errors"]["judgements"]
+    assert told == [
+        {},
+        {"document": ["There is no such document in this collection."]},
+        {"chars": ["This document has no such passage."]},
+        {"passage": ["Name a passage of this collection, and nothing else."]},
+    ]
+
+
+class TestManyJudgements:
+    def judged(self, notes: dict[str, Document], count: int) -> dict[str, object]:
+        boats = {"document": str(notes["boats"].pk), "revision": 1}
+        ranges = [[start, end] for start in range(40) for end in range(start + 1, 41)]
+        return {"query": "x", "judgements": [{**boats, "chars": one} for one in ranges[:count]]}
+
+    def test_they_are_looked_up_together(self, notes, api, address, django_assert_max_num_queries):
+        with django_assert_max_num_queries(20):
+            assert len(api.post(address, self.judged(notes, 500)).json()["judgements"]) == 500
+
+    def test_more_than_500_are_refused(self, notes, api, address):
+        told = api.post(address, self.judged(notes, 501)).json()["errors"]["judgements"]
+        assert told == {"non_field_errors": ["A golden query may be made with at most 500 judgements."]}
+
+
 def test_a_passage_of_another_collection_is_none(notes, api, address, alice, space):
     other = Collection.objects.create(name="Other", owner=alice, active_space=space)
     sent = {"query": "x", "judgements": [{"passage": str(chunk_with("outboard").pk)}]}
@@ -108,6 +135,18 @@ def test_each_line_that_cannot_be_used_is_named(notes, api, address):
     ]
     assert not GoldenQuery.objects.exists()
     assert api.post(f"{address}import/", {}, format="multipart").status_code == 400
+
+
+def test_the_schema_tells_what_is_asked_and_answered(api):
+    schema = api.get("/api/v1/schema/?format=json").json()
+    golden, known = "/api/v1/collections/{collection_id}/golden/", schema["components"]["schemas"]
+    for path in (golden, golden.replace("golden", "evaluations")):
+        assert "count" in [one["name"] for one in schema["paths"][path]["get"]["parameters"]]
+    export = schema["paths"][f"{golden}export/"]["get"]["responses"]
+    assert set(export["200"]["content"]) == {one.media_type for one in formats.FORMATS.values()}
+    assert "400" in export
+    assert known["EvaluationRun"]["properties"]["figures"]["$ref"].endswith("/Figures")
+    assert {"queries", *evaluation.MEASURES} == set(known["Measures"]["properties"])
 
 
 class TestEvaluations:
