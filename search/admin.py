@@ -24,6 +24,10 @@ _CHARTED = 200
 """Runs that are looked through for them."""
 
 
+_VISIBLE_COLLECTIONS = ("collection", admin.RelatedOnlyFieldListFilter)
+"""A filter by the collections of the rows that are shown: the names of others are for nobody to read here."""
+
+
 class JudgementInline(ReadOnly, admin.TabularInline[Judgement, GoldenQuery]):
     model = Judgement
     fields = ("document", "revision", "start", "end", "grade")
@@ -34,7 +38,7 @@ class JudgementInline(ReadOnly, admin.TabularInline[Judgement, GoldenQuery]):
 @admin.register(GoldenQuery)
 class GoldenQueryAdmin(admin.ModelAdmin[GoldenQuery]):
     list_display = ("text_column", "collection", "language", "judgements_column", "created_by", "created_at")
-    list_filter = ("language", "collection")
+    list_filter = ("language", _VISIBLE_COLLECTIONS)
     list_select_related = ("collection", "created_by")
     search_fields = ("text", "note")
     date_hierarchy = "created_at"
@@ -59,6 +63,12 @@ class GoldenQueryAdmin(admin.ModelAdmin[GoldenQuery]):
         """They are made from the search page, or imported on their collection's page."""
         return False
 
+    def has_change_permission(self, request: HttpRequest, obj: GoldenQuery | None = None) -> bool:
+        return super().has_change_permission(request, obj) and _may_write(request, obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: GoldenQuery | None = None) -> bool:
+        return super().has_delete_permission(request, obj) and _may_write(request, obj)
+
 
 @admin.register(EvaluationRun)
 class EvaluationRunAdmin(ReadOnly, admin.ModelAdmin[EvaluationRun]):
@@ -66,7 +76,7 @@ class EvaluationRunAdmin(ReadOnly, admin.ModelAdmin[EvaluationRun]):
         "created_at", "collection", "space_name", "reranker", "state", "queries", "recall_column", "ndcg_column",
         "mrr_column",
     )  # fmt: skip
-    list_filter = ("state", "collection", "space_name", "reranker")
+    list_filter = ("state", _VISIBLE_COLLECTIONS, "space_name", "reranker")
     list_select_related = ("collection", "started_by")
     date_hierarchy = "created_at"
     exclude = ("figures", "lease_token", "lease_expires_at", "next_attempt_at", "attempts")
@@ -152,6 +162,11 @@ class SearchLogAdmin(ReadOnly, admin.ModelAdmin[SearchLogEntry]):
     @admin.display(description=_("query"))
     def text_column(self, entry: SearchLogEntry) -> str:
         return entry.text[:80]
+
+
+def _may_write(request: HttpRequest, query: GoldenQuery | None) -> bool:
+    """Whether a person may add to the collection of a golden query, as on its page and by the API."""
+    return query is None or GoldenQuery.objects.writable_by(request.user).filter(pk=query.pk).exists()
 
 
 def _measure(run: EvaluationRun, name: str) -> float | None:

@@ -3,15 +3,17 @@
 import re
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.core.files.base import ContentFile
 from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
 
 from kb import ingestion
-from kb.models import Chunk, Membership, Role
+from kb.models import Chunk, Collection, Membership, Role
 from search import golden as golden_queries
 from search import retrieval
 from search.hits import Query
-from search.models import GoldenQuery, Judgement
+from search.models import EvaluationRun, GoldenQuery, Judgement
 from search.models.golden import Grade
 from tests.conftest import browser_of
 from tests.search.conftest import chunk_with
@@ -203,7 +205,7 @@ class TestPages:
         [
             ("golden.csv", b"query,document\nx,ships\n", "Line 2: There is no document “ships” in this collection."),
             ("golden.xlsx", b"x", "This must be a .csv or .jsonl file"),
-            ("golden.zip", b"x", "This must be a .csv or .jsonl file"),
+            ("golden.zip", b"x", "This file cannot be opened: it is damaged."),
         ],
     )
     def test_what_is_wrong_with_a_file_is_said(self, address, notes, alice, name, content, said):
@@ -230,3 +232,41 @@ class TestPages:
             assert {browser.post(address + path).status_code for path in changing} == {may_change}
         assert GoldenQuery.objects.get() == query
         assert query.judgements.count() == 2
+
+
+class TestConsole:
+    ADDRESS = "/console/search/goldenquery/"
+
+    @pytest.fixture
+    def console(self, bob, shared_with_bob) -> Client:
+        """Of bob, who has every permission on golden queries and may view this collection."""
+        bob.is_staff = True
+        bob.save()
+        bob.user_permissions.set(Permission.objects.filter(content_type__app_label="search"))
+        return browser_of(bob)
+
+    def test_who_only_views_a_collection_changes_and_deletes_nothing(self, notes, golden, console):
+        query = golden("outboard engine", notes["boats"])
+        one = f"{self.ADDRESS}{query.pk}/"
+        delete = {"action": "delete_selected", "_selected_action": [str(query.pk)], "post": "yes"}
+        assert console.get(f"{one}change/").status_code == 200
+        assert console.post(f"{one}change/", {"language": "en", "note": "mine"}).status_code == 403
+        assert console.post(f"{one}delete/", {"post": "yes"}).status_code == 403
+        assert console.post(self.ADDRESS, delete).status_code == 403
+        assert GoldenQuery.objects.get().note == ""
+        Membership.objects.update(role=Role.CONTRIBUTOR)
+        assert console.post(self.ADDRESS, delete).status_code == 302
+        assert not GoldenQuery.objects.exists()
+
+    @pytest.mark.parametrize("rows", ["goldenquery", "evaluationrun"])
+    def test_filters_name_no_collection_that_its_person_may_not_see(
+        self, collection, console, bob, charlie, space, rows
+    ):
+        shared = Collection.objects.create(name="Ours", owner=bob, active_space=space)
+        secret = Collection.objects.create(name="Merger with Initech", owner=charlie, active_space=space)
+        for one in (collection, shared, secret):
+            GoldenQuery.objects.create(collection=one, text="x")
+            EvaluationRun.objects.create(collection=one, space_name=one.name, settings={}, reranker=one.name)
+        page = console.get(f"/console/search/{rows}/").content.decode()
+        assert str(shared.pk) in page.partition('id="changelist-filter"')[2]
+        assert secret.name not in page
