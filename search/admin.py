@@ -18,7 +18,7 @@ from search import charts
 from search.models import EvaluationRun, GoldenQuery, Judgement, RunState, SearchLogEntry
 
 CHARTS = 6
-"""Collections of which the list of runs shows a chart: those measured last."""
+"""Charts that the list of runs shows: of what was measured last."""
 
 _CHARTED = 200
 """Runs that are looked through for them."""
@@ -87,7 +87,7 @@ class EvaluationRunAdmin(ReadOnly, admin.ModelAdmin[EvaluationRun]):
         return visible.order_by(*self.get_ordering(request) or ("-created_at", "-id"))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """With a chart for each of the collections that the filter shows."""
+        """With charts of the collections that the filter shows."""
         answer = super().changelist_view(request, extra_context)
         shown = getattr(answer, "context_data", None) or {}
         if "cl" in shown:
@@ -175,10 +175,10 @@ def _measure(run: EvaluationRun, name: str) -> float | None:
 
 
 def _charts(runs: QuerySet[EvaluationRun]) -> list[tuple[str, charts.Chart]]:
-    """A chart for each collection with more than one run among the newest of these."""
+    """A chart for each way of which a collection has more than one run among the newest of these."""
     done = runs.filter(state=RunState.DONE).select_related("collection").order_by("-created_at", "-id")[:_CHARTED]
-    by_collection: dict[str, list[EvaluationRun]] = {}
+    by_way: dict[object, list[EvaluationRun]] = {}
     for run in done:
-        by_collection.setdefault(run.collection.name, []).insert(0, run)
-    drawn = ((name, charts.of(found)) for name, found in by_collection.items())
+        by_way.setdefault((run.collection_id, run.way), []).insert(0, run)
+    drawn = ((str(found[0].collection), charts.of(found)) for found in by_way.values())
     return [(name, chart) for name, chart in drawn if chart][:CHARTS]

@@ -44,7 +44,7 @@ class Chart:
 
 
 def of(runs: Sequence[EvaluationRun]) -> Chart | None:
-    """The chart of runs that are done, oldest first; None when there are fewer than two."""
+    """The chart of runs of one way that are done, oldest first; None when there are fewer than two."""
     if len(runs) < 2:
         return None
     lines = [Line(number, name, _points(runs, key)) for number, (key, name) in enumerate(MEASURES.items(), start=1)]

@@ -192,15 +192,16 @@ def _render_index(
     all_runs = EvaluationRun.objects.filter(collection=collection).select_related("started_by")
     shown = list(all_runs[:RUNS])
     done = [run for run in reversed(shown) if run.state == RunState.DONE]
+    alike = [run for run in done if run.way == done[-1].way]
     context = {
         "collection": collection,
         "page": Paginator(queries, PAGE_SIZE).get_page(request.GET.get("page")),
         "runs": shown,
         "under_way": any(run.unfinished for run in shown),
-        "chart": charts.of(done),
+        "chart": charts.of(alike),
         "latest": done[-1] if done else None,
         "has_reranker": reranking.is_configured(),
-        "comparison": runs.between(*done[-2:]) if len(done) > 1 else None,
+        "comparison": runs.between(*alike[-2:]) if len(alike) > 1 else None,
         "formats": [(name, one.title) for name, one in formats.FORMATS.items()],
         "mistaken": mistaken,
         "may_write": access.may_write(request, collection),

@@ -55,7 +55,9 @@ _RERANKER_GONE = gettext_noop("The reranker that this run was to measure is gone
 _NOTHING = gettext_noop("No golden query has an answer that is searchable.")
 _STOPPED = gettext_noop("The worker was stopped each time it took up this run.")
 
-_SETTINGS = ("instruction_domain", "own_instruction", "chunk_target", "chunk_maximum", "chunk_overlap")
+_SETTINGS = (
+    "instruction_domain", "own_instruction", "balance_languages", "chunk_target", "chunk_maximum", "chunk_overlap",
+)  # fmt: skip
 
 
 class Unmeasurable(ValueError):
@@ -129,12 +131,6 @@ def finish(run: EvaluationRun) -> EvaluationRun:
             raise queries.EncoderAway(_(run.detail))
         if not _measure_slice(run.pk):
             time.sleep(0.2)
-
-
-def compare(user: User, collection: Collection, first: uuid.UUID, second: uuid.UUID) -> Comparison:
-    """A collection measured in two spaces with the same golden queries. Raises Unmeasurable, queries.EncoderAway."""
-    before = finish(start(user, collection, space_id=first))
-    return between(before, finish(start(user, collection, space_id=second)))
 
 
 def between(first: EvaluationRun, second: EvaluationRun) -> Comparison:

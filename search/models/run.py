@@ -111,6 +111,12 @@ class EvaluationRun(models.Model):
     def unfinished(self) -> bool:
         return self.state in UNFINISHED
 
+    @property
+    def way(self) -> tuple[object, str]:
+        """What was measured of the collection: a space, by its name where it is gone, and the reranker or none. Runs of
+        one way show how the search changed."""
+        return self.space_id or self.space_name, self.reranker
+
 
 class Outcome(models.Model):
     """What a run found for one golden query. A run that was broken off goes on after the last of them.

@@ -83,6 +83,7 @@ def test_it_measures_by_language_pair(questions, collection, alice, space):
     }  # fmt: skip
     assert {pair: measured["queries"] for pair, measured in run.figures["pairs"].items()} == {"en>en": 2, "zh>zh": 1}
     assert run.settings["chunk_target"] == collection.chunk_target
+    assert run.settings["balance_languages"] == collection.balance_languages
     assert run.settings["instruction"] == collection.instruction
     assert run.settings["query_fingerprint"] == collection.query_fingerprint
     assert None not in (run.started_at, run.finished_at)
@@ -236,7 +237,8 @@ class TestComparison:
         encode = queries.encode_query
         monkeypatch.setattr(queries, "encode_query", lambda text, **more: encode(text, **{**more, "space": space}))
         monkeypatch.setattr(ranking, "LEXICAL_WEIGHT", 0.0)
-        found = runs.compare(alice, collection, space.pk, other.pk)
+        measured = [runs.finish(runs.start(alice, collection, space_id=one.pk)) for one in (space, other)]
+        found = runs.between(*measured)
         assert (found.first.space, found.second.space) == (space, other)
         assert (found.better, found.alike, found.worse) == (0, 1, 2)
         assert found.chance == 0.5
@@ -318,6 +320,35 @@ class TestPage:
         assert (
             "English › English" in admin_client.get(f"/console/search/evaluationrun/{run.pk}/change/").content.decode()
         )
+
+    def test_only_runs_in_one_space_and_order_are_drawn_and_compared(
+        self, questions, collection, alice, admin_client, space
+    ):
+        def done(ndcg: float, **way: object) -> None:
+            figures = {"all": {"recall@10": ndcg, "ndcg@10": ndcg, "mrr": ndcg}, "pairs": {}}
+            EvaluationRun.objects.create(
+                collection=collection, state=RunState.DONE, finished_at=timezone.now(), figures=figures,
+                **{"space": space, "space_name": space.name, "settings": {}, **way},
+            )  # fmt: skip
+
+        address, browser = f"/collections/{collection.slug}/golden/", browser_of(alice)
+        elsewhere = Space.objects.create(
+            id=uuid.uuid4(), name="elsewhere", model="x", fingerprint="x", dimensions=8, dtype="float32", max_tokens=8
+        )
+        for way in ({"reranker": "one"}, {"space": elsewhere, "space_name": "elsewhere"}, {}):
+            done(0.5, **way)
+        page = browser.get(address).content.decode()
+        assert "<figure" not in page
+        assert "Since the run before" not in page
+        done(0.7)
+        done(0.9, reranker="one", settings={"balance_languages": "off"})
+        page = browser.get(address).content.decode()
+        assert re.findall(r"<title>nDCG@10 ([\d.]+)", page) == ["0.500", "0.900"]
+        assert "reranked by one" in page.partition("<figure")[2].partition("</figure>")[0]
+        assert "languages not balanced" in page
+        console = admin_client.get("/console/search/evaluationrun/").content.decode()
+        drawn = [re.findall(r"<title>nDCG@10 ([\d.]+)", one) for one in console.split("<figure")[1:]]
+        assert drawn == [["0.500", "0.900"], ["0.500", "0.700"]]
 
     def test_the_console_calls_a_run_by_collection_and_time(self, questions, collection, alice, admin_client):
         run = runs.finish(runs.start(alice, collection))
