@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
 from embeddings import spaces
-from kb import ingestion, originals, previews, uploads
+from kb import ingestion, language, originals, previews, uploads
 from kb.models import Chunk, Collection, Document, State, User
 from kb.parsers import JSONParser
 from kb.serializers import (
@@ -123,7 +123,7 @@ class CollectionViewSet(viewsets.ModelViewSet):  # type: ignore[type-arg]
         found = Document.objects.filter(collection=collection).shown_like(
             state=wanted.get("state", ""),
             tags=wanted.get("tag", ()),
-            language=wanted.get("language", ""),
+            language=language.primary(wanted.get("language", "")),
             text=wanted.get("q", ""),
         )
         self.paginator.ordering = ORDERINGS[wanted["ordering"]]  # type: ignore[union-attr]

@@ -77,7 +77,7 @@ def test_a_stranger_finds_nothing_and_sees_no_filter(corpus, charlie, answering)
 
 
 def test_it_is_narrowed_to_a_language(browser, corpus, answering):
-    page = browser.get("/", {"q": "潮汐 moon", "language": "zh"}).content.decode()
+    page = browser.get("/", {"q": "潮汐 moon", "language": "zh-CN"}).content.decode()
     assert set(re.findall(r'class="passage" lang="(\w+)"', page)) == {"zh"}
     assert 'value="zh" id="language-zh" autocomplete="off" checked' in page
 

@@ -84,7 +84,9 @@ def test_pages_follow_each_other(library, alice):
 def test_filters(library, alice, space):
     other = Collection.objects.create(name="Other", owner=alice, active_space=space)
     assert found(alice, "sea", collections=(other.slug,)) == []
-    assert set(found(alice, "sea", collections=(str(library["tides"].collection_id),), languages=("ZH",))) == {"leave"}
+    assert set(found(alice, "sea", collections=(str(library["tides"].collection_id),), languages=("ZH_CN",))) == {
+        "leave"
+    }
     Document.objects.filter(pk=library["boats"].pk).update(tags=["fleet"])
     assert set(found(alice, "sea", tags=("fleet",))) == {"boats"}
     assert found(alice, "sea", media_types=("application/pdf",)) == []
