@@ -102,6 +102,11 @@ def test_the_command_line_names_the_collections_there_are(corpus, alice):
         call_command("search", "moon", "--collection", "nope", "--user", "alice")
 
 
+def test_the_command_line_takes_bytes_that_are_no_text(corpus, alice, answering, capsys):
+    call_command("search", "moon \udce9", "--user", "alice\udce9")
+    assert "The moon pulls the sea" in capsys.readouterr().out
+
+
 def test_nothing_to_be_searched_is_no_fault_of_the_encoder(charlie, answering):
     answer = retrieval.search(charlie, Query("moon"))
     assert (answer.mode, answer.degraded, answer.hits) == ("hybrid", "", [])
