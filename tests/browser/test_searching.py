@@ -96,6 +96,25 @@ def test_filters_act_as_they_are_chosen_and_chips_take_them_away(alice, notes, o
     expect(page.get_by_role("checkbox", name="German")).to_be_checked()
 
 
+def test_what_is_chosen_among_further_choices_is_seen_and_stays_in_focus(alice, notes, open_page):
+    Document.objects.filter(title="Mond").update(tags=[f"tag {number}" for number in range(10)])
+    page = open_page("/?q=moon&mode=lexical")
+    box = page.get_by_role("checkbox", name="tag 9")
+    page.get_by_text("3 more").click()
+    for act, found in ((box.check, 1), (box.uncheck, 10)):
+        act()
+        expect(page.locator(".hit")).to_have_count(found)
+        expect(box).to_be_visible()
+        expect(box).to_be_focused()
+    page.goto("/?q=moon&mode=lexical&tag=tag+9")
+    expect(box).to_be_visible()
+    page.goto("/?q=moon&mode=lexical&tag=tag+7")  # the eighth, until it is taken away
+    box = page.get_by_role("checkbox", name="tag 7")
+    box.uncheck()
+    expect(page.locator(".hit")).to_have_count(10)
+    expect(box).to_be_focused()
+
+
 def test_without_scripts_it_is_a_form(alice, notes, open_page):
     page = open_page("/", java_script_enabled=False)
     page.fill("#q", "moon")
