@@ -88,6 +88,18 @@ def test_it_is_narrowed_to_a_collection(browser, corpus, alice, space, answering
     assert titles(browser.get("/", {"q": "moon", "collection": "field-notes"}).content.decode())
 
 
+def test_a_filter_by_what_is_not_there_is_told_in_words(browser, corpus):
+    asked = {"q": "moon", "mode": "lexical", "collection": ["nope", "field-notes"], "kind": "x/y"}
+    page = browser.get("/", asked).content.decode()
+    assert "There is no collection nope that you may see." in page
+    assert "No kind of file that is read here has the media type x/y." in page
+    page = browser.get("/", asked, headers={"Accept-Language": "zh"}).content.decode()
+    assert "没有您可以查看的文档集 nope。" in page
+    assert (
+        "notice" not in browser.get("/", {"q": "moon", "mode": "lexical"}).content.decode().partition('id="answer"')[2]
+    )
+
+
 def test_nothing_found_says_so(browser, corpus):
     page = browser.get("/", {"q": "zebra", "mode": "lexical"}).content.decode()
     assert "No passage was found" in page
