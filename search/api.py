@@ -95,7 +95,8 @@ class HighlightsView(APIView):
 
 
 class PassageView(APIView):
-    """One citation, permanent: it stays right after the document has a newer revision, and says so."""
+    """One citation, permanent: it stays right after the document has a newer revision, and says so
+    and where the same words stand in that one."""
 
     @extend_schema(responses=PassageSerializer)
     def get(self, request: Request, passage_id: UUID) -> Response:
@@ -103,9 +104,9 @@ class PassageView(APIView):
             chunk = citations.find(request.user, passage_id)
         except Chunk.DoesNotExist as error:
             raise Http404 from error
-        superseded = chunk.revision.document.live_revision_id != chunk.revision_id
+        newer = citations.newer(chunk)
         body = {"text": chunk.text, "language": chunk.language, "citation": citation_json(citations.of(chunk))}
-        return Response({**body, "superseded": superseded})
+        return Response({**body, "superseded": newer is not None, "newer": newer})
 
 
 class ComparisonView(APIView):

@@ -245,6 +245,11 @@ class PassageSerializer(serializers.Serializer):  # type: ignore[type-arg]
     language = serializers.CharField()
     citation = CitationSerializer()
     superseded = serializers.BooleanField(help_text="A newer revision of the document is live.")
+    newer = serializers.CharField(
+        allow_null=True,
+        help_text="Where the same words stand in the live revision, or the document, where they do not stand there; "
+        "null where this one is not superseded.",
+    )
 
 
 class AskedSerializer(serializers.Serializer):  # type: ignore[type-arg]

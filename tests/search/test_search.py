@@ -162,12 +162,26 @@ class TestApi:
 
     def test_a_passage_is_permanent_and_says_when_it_is_superseded(self, library, api, alice, work):
         passage = api.post("/api/v1/search/", {"query": "moon pulls"}).json()["hits"][0]["citation"]["id"]
-        assert not api.get(f"/api/v1/passages/{passage}/").json()["superseded"]
+        before = api.get(f"/api/v1/passages/{passage}/").json()
+        assert (before["superseded"], before["newer"]) == (False, None)
         ingestion.receive_revision(library["tides"], ContentFile(b"# Tides\n\nNew."), "tides.md", user=alice)
         work()
         after = api.get(f"/api/v1/passages/{passage}/").json()
         assert after["superseded"]
         assert "moon pulls" in after["text"]
+
+    def test_a_superseded_passage_leads_to_the_newer_place(self, library, api, alice, work):
+        passage = api.post("/api/v1/search/", {"query": "moon pulls"}).json()["hits"][0]["citation"]
+        document = f"/documents/{library['tides'].pk}/"
+        start, end = passage["chars"]
+        for text, newer in (
+            (f"# New\n\nBefore.\n\n{TIDES}", f"{document}?revision=2&chars={start + 14}-{end + 14}#passage"),
+            ("# Tides\n\nNew.", document),
+            (TIDES, f"{document}?revision=4&chars={start}-{end}#passage"),
+        ):
+            ingestion.receive_revision(library["tides"], ContentFile(text.encode()), "tides.md", user=alice)
+            work()
+            assert api.get(f"/api/v1/passages/{passage['id']}/").json()["newer"] == newer
 
     def test_a_strangers_passage_is_missing(self, library, api, charlie):
         passage = api.post("/api/v1/search/", {"query": "moon"}).json()["hits"][0]["citation"]["id"]
