@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.http import Http404
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import APIException
@@ -54,7 +55,7 @@ class SearchView(APIView):
                 given[name] = request.query_params.getlist(name)
         if "q" in given:
             if "query" in given:
-                raise serializers.ValidationError({"q": ["Send q or query, not both."]})
+                raise serializers.ValidationError({"q": [_("Send q or query, not both.")]})
             given["query"] = given.pop("q")
         return self._answer(request, given)
 

@@ -194,6 +194,22 @@ class TestApi:
         assert api.post("/api/v1/search/", bad).status_code == 400
 
 
+    @pytest.mark.parametrize(
+        ("bad", "why"),
+        [({}, "请说明您要找什么。"), ({"qeury": "x"}, "没有这个字段。"), ({"query": ""}, "该字段不能为空。"),
+         ({"query": "x", "cursor": "abc"}, "这不是先前应答给出的游标。"),
+         ({"query": "x", "metadata": "[]"}, "必须是一个 JSON 对象。")],
+    )  # fmt: skip
+    def test_why_it_is_400_is_told_in_the_language_of_the_caller(self, api, bad, why):
+        told = api.post("/api/v1/search/", bad, headers={"Accept-Language": "zh"}).json()
+        assert told["detail"] == "所发送的内容有一部分无法使用。"
+        assert why in str(told["errors"])
+
+    def test_what_is_missing_is_told_in_the_language_of_the_caller(self, api):
+        told = api.get(f"/api/v1/passages/{uuid.uuid4()}/", headers={"Accept-Language": "zh"}).json()
+        assert told["detail"] == "这里没有所请求的内容，或者您无权查看。"
+
+
 class TestStopWords:
     @pytest.mark.parametrize(
         ("query", "left"),
