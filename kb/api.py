@@ -6,6 +6,7 @@ from typing import Any, cast
 from django.db.models import Count, QuerySet
 from django.http import FileResponse
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import mixins, serializers, viewsets
@@ -17,7 +18,7 @@ from rest_framework.response import Response
 from rest_framework.throttling import BaseThrottle
 
 from embeddings import spaces
-from kb import ingestion, originals, previews, uploads
+from kb import ingestion, language, originals, previews, uploads
 from kb.models import Chunk, Collection, Document, State, User
 from kb.parsers import JSONParser
 from kb.serializers import (
@@ -107,7 +108,7 @@ class CollectionViewSet(viewsets.ModelViewSet):  # type: ignore[type-arg]
 
     def _receive(self, request: Request, collection: Collection) -> Response:
         if not Collection.objects.writable_by(request.user).filter(pk=collection.pk).exists():
-            raise PermissionDenied("You may read this collection, but not add to it.")
+            raise PermissionDenied(_("You may read this collection, but not add to it."))
         fields = UploadSerializer(data=_form(request))
         fields.is_valid(raise_exception=True)
         given = fields.validated_data
@@ -122,7 +123,7 @@ class CollectionViewSet(viewsets.ModelViewSet):  # type: ignore[type-arg]
         found = Document.objects.filter(collection=collection).shown_like(
             state=wanted.get("state", ""),
             tags=wanted.get("tag", ()),
-            language=wanted.get("language", ""),
+            language=language.primary(wanted.get("language", "")),
             text=wanted.get("q", ""),
         )
         self.paginator.ordering = ORDERINGS[wanted["ordering"]]  # type: ignore[union-attr]
@@ -159,7 +160,7 @@ class CollectionViewSet(viewsets.ModelViewSet):  # type: ignore[type-arg]
 
     def _must_manage(self, collection: Collection) -> None:
         if not Collection.objects.managed_by(self.request.user).filter(pk=collection.pk).exists():
-            raise PermissionDenied("Only the owner and managers of a collection may change or delete it.")
+            raise PermissionDenied(_("Only the owner and managers of a collection may change or delete it."))
 
 
 class DocumentViewSet(
@@ -220,7 +221,7 @@ class DocumentViewSet(
         document = self.get_object()
         number = request.query_params.get("revision", str(document.shown.number))
         if not number.isascii() or not number.isdigit() or len(number) > 9:
-            raise serializers.ValidationError({"revision": ["This must be a whole number."]})
+            raise serializers.ValidationError({"revision": [_("This must be a whole number.")]})
         return originals.response(get_object_or_404(document.revisions, number=int(number)))
 
     @extend_schema(responses=ChunkSerializer(many=True))
@@ -239,7 +240,7 @@ class DocumentViewSet(
 
     def _must_write(self, document: Document) -> None:
         if not Document.objects.writable_by(self.request.user).filter(pk=document.pk).exists():
-            raise PermissionDenied("You may read this document, but not change it.")
+            raise PermissionDenied(_("You may read this document, but not change it."))
 
 
 def _answer(document: Document, *, status: int) -> Response:
@@ -256,7 +257,7 @@ def _form(request: Request) -> dict[str, Any]:
     """A multipart form as plain values: lists where the field repeats by nature."""
     data: Any = request.data
     if len(list(uploads.uploaded(request))) > 1:  # raises when a limit cut the upload off
-        raise serializers.ValidationError({"file": ["One file at a time."]})
+        raise serializers.ValidationError({"file": [_("One file at a time.")]})
     form: dict[str, Any] = {name: data.get(name) for name in data if name != "tags"}
     if "tags" in data:
         form["tags"] = data.getlist("tags") if hasattr(data, "getlist") else data["tags"]
@@ -273,4 +274,4 @@ def _refuse_limited_token(request: Request) -> None:
     """A token that reaches only some collections must not make one: it could not reach what it made."""
     token = getattr(request.user, "access_token", None)
     if token is not None and token.limited:
-        raise PermissionDenied("This token is limited to some collections and cannot make another.")
+        raise PermissionDenied(_("This token is limited to some collections and cannot make another."))

@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db.models import QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.decorators import action
@@ -131,7 +132,7 @@ def _managed(request: Request, pk: UUID) -> Collection:
     """The collection, which the caller must see, and manage."""
     collection = get_object_or_404(Collection.objects.visible_to(request.user), pk=pk)
     if not Collection.objects.managed_by(request.user).filter(pk=pk).exists():
-        raise PermissionDenied("Only the owner and managers of a collection may re-embed it.")
+        raise PermissionDenied(_("Only the owner and managers of a collection may re-embed it."))
     return collection
 
 
@@ -145,4 +146,4 @@ def _last_of(collection: Collection) -> Reembedding:
 
 def _must_be_staff(request: Any) -> None:
     if not request.user.is_staff:
-        raise PermissionDenied("Only staff may change the registry of spaces.")
+        raise PermissionDenied(_("Only staff may change the registry of spaces."))

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from django.utils.translation import gettext as _
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from rest_framework import authentication, exceptions, permissions
 from rest_framework.request import Request
@@ -18,12 +19,12 @@ class TokenAuthentication(authentication.BaseAuthentication):
     """`Authorization: Bearer <token>`. The token goes along on the user, where `visible_to` heeds its limits."""
 
     def authenticate(self, request: Request) -> tuple[User, AccessToken] | None:
-        scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+        scheme, _space, secret = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != SCHEME.lower():
             return None
         token = AccessToken.objects.presented(secret.strip())
         if token is None:
-            raise exceptions.AuthenticationFailed("This token is unknown, expired or revoked.")
+            raise exceptions.AuthenticationFailed(_("This token is unknown, expired or revoked."))
         token.touch()
         token.user.access_token = token
         return token.user, token

@@ -113,6 +113,11 @@ _LATIN_WORD = re.compile("[A-Za-z]+")
 """The only runs in ASCII."""
 
 
+def primary(code: str) -> str:
+    """The code of a language without its region: `pt` of `pt-BR`, `zh` of `zh_CN`."""
+    return code.lower().replace("_", "-").partition("-")[0]
+
+
 def identify(text: str) -> str:
     """The primary language code of a text ("en", "zh", "ja"), or "und".
 

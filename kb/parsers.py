@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from django.utils.translation import gettext as _
 from rest_framework import parsers
 from rest_framework.exceptions import ParseError
 
@@ -21,7 +22,7 @@ class JSONParser(parsers.JSONParser):
         else:
             deep = is_too_deep(found)
         if deep:
-            raise ParseError(f"The JSON is nested more than {DEPTH} levels deep.")
+            raise ParseError(_("The JSON is nested more than %(levels)s levels deep.") % {"levels": DEPTH})
         return found
 
 

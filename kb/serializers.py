@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -35,7 +36,7 @@ class Strict(serializers.Serializer):  # type: ignore[type-arg]
         return super().to_internal_value(data)
 
     def _refusal(self, name: object) -> str:
-        return "This field cannot be set." if name in self.fields else "There is no such field."
+        return _("This field cannot be set.") if name in self.fields else _("There is no such field.")
 
 
 class CleanField(serializers.CharField):
@@ -66,13 +67,13 @@ class MetadataField(serializers.JSONField):
             written = json.dumps(value, allow_nan=False, ensure_ascii=False)
             written.encode()
         except (ValueError, RecursionError):
-            raise serializers.ValidationError("This is not JSON that can be kept.") from None
+            raise serializers.ValidationError(_("This is not JSON that can be kept.")) from None
         if not isinstance(value, dict):
-            raise serializers.ValidationError("This must be a JSON object.")
+            raise serializers.ValidationError(_("This must be a JSON object."))
         if is_too_deep(value):
-            raise serializers.ValidationError(f"This is nested more than {DEPTH} levels deep.")
+            raise serializers.ValidationError(_("This is nested more than %(levels)s levels deep.") % {"levels": DEPTH})
         if "\\u0000" in written:
-            raise serializers.ValidationError("NUL characters cannot be kept.")
+            raise serializers.ValidationError(_("NUL characters cannot be kept."))
         return value
 
 
@@ -101,7 +102,7 @@ class CollectionSerializer(Strict, serializers.ModelSerializer):  # type: ignore
         check_sizes(attrs, before)
         own = attrs.get("own_instruction", before.own_instruction)
         if attrs.get("instruction_domain", before.instruction_domain) == Domain.CUSTOM and not own:
-            raise serializers.ValidationError({"own_instruction": ["Say it in your own words, or choose a domain."]})
+            raise serializers.ValidationError({"own_instruction": [_("Say it in your own words, or choose a domain.")]})
         return attrs
 
 

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.dateparse import parse_date
 
-from kb import wording
+from kb import language, wording
 from kb.reading import text
 from search.hits import MODES, Mode, Query
 
@@ -159,6 +159,10 @@ def _one_of(known: Iterable[str]) -> Callable[[str], str]:
     return lambda value: value if value in known else ""
 
 
+def _language(value: str) -> str:
+    return language.primary(text.one_line(value))
+
+
 def _kind(value: str) -> str:
     """Media types that people call the same are one kind; the first of them stands for all."""
     return min(wording.alike(cleaned)) if (cleaned := text.one_line(value)) else ""
@@ -181,7 +185,7 @@ _CLEANED: dict[str, Callable[[str], str]] = {
     "q": _text,
     "like": _passage,
     "collection": text.one_line,
-    "language": text.one_line,
+    "language": _language,
     "kind": _kind,
     "tag": text.one_line,
     "added": _one_of(PERIODS),

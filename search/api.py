@@ -5,6 +5,7 @@ from uuid import UUID
 
 from django.http import Http404
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import APIException
@@ -54,7 +55,7 @@ class SearchView(APIView):
                 given[name] = request.query_params.getlist(name)
         if "q" in given:
             if "query" in given:
-                raise serializers.ValidationError({"q": ["Send q or query, not both."]})
+                raise serializers.ValidationError({"q": [_("Send q or query, not both.")]})
             given["query"] = given.pop("q")
         return self._answer(request, given)
 
@@ -95,7 +96,8 @@ class HighlightsView(APIView):
 
 
 class PassageView(APIView):
-    """One citation, permanent: it stays right after the document has a newer revision, and says so."""
+    """One citation, permanent: it stays right after the document has a newer revision, and says so
+    and where the same words stand in that one."""
 
     @extend_schema(responses=PassageSerializer)
     def get(self, request: Request, passage_id: UUID) -> Response:
@@ -103,9 +105,9 @@ class PassageView(APIView):
             chunk = citations.find(request.user, passage_id)
         except Chunk.DoesNotExist as error:
             raise Http404 from error
-        superseded = chunk.revision.document.live_revision_id != chunk.revision_id
+        newer = citations.newer(chunk)
         body = {"text": chunk.text, "language": chunk.language, "citation": citation_json(citations.of(chunk))}
-        return Response({**body, "superseded": superseded})
+        return Response({**body, "superseded": newer is not None, "newer": newer})
 
 
 class ComparisonView(APIView):

@@ -8,6 +8,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 from django.urls import get_script_prefix, reverse
 
+from kb import places
 from kb.models import Chunk, User
 from search import passages
 from search.hits import Citation
@@ -53,6 +54,17 @@ def cite(passage: Passage) -> Citation:
         chars=(passage.start, passage.end),
         url=address(passage.document_id, passage.revision, passage.start, passage.end),
     )
+
+
+def newer(chunk: Chunk) -> str | None:
+    """Where the words of a chunk stand in the newer revision that is live; the document, where they do not stand there
+    any more. None while no newer one is live."""
+    document = chunk.revision.document
+    live = document.live_revision
+    if live is None or live.number <= chunk.revision.number:
+        return None
+    found = places.counterpart(chunk.revision, (chunk.start, chunk.end), live)
+    return address(document.pk, live.number, *found) if found else document.get_absolute_url()
 
 
 def label(title: str, passage: Passage) -> str:

@@ -22,6 +22,9 @@ from search.hits import Query
 MOST = 40
 """Values of a filter that are offered, the most frequent ones. What is chosen is among them always."""
 
+FIRST = 8
+"""Of them are seen at once; the others are folded away."""
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -43,6 +46,16 @@ class Facet:
     single: bool = False
 
     @property
+    def rest(self) -> list[Choice]:
+        """The choices that are folded away."""
+        return self.choices[FIRST:]
+
+    @property
+    def unfolded(self) -> bool:
+        """What is chosen is seen."""
+        return any(choice.chosen for choice in self.rest)
+
+    @property
     def worth_showing(self) -> bool:
         """A filter that leaves everything as it is says nothing."""
         return self.single or len(self.choices) > 1 or any(choice.chosen for choice in self.choices)
@@ -54,7 +67,6 @@ _TITLES = {
     "kind": _("Kind of file"),
     "tag": _("Tags"),
     "added": _("Added"),
-    "mode": _("Search by"),
 }
 _PERIODS = {"week": _("In the last 7 days"), "month": _("In the last 30 days"), "year": _("In the last 365 days")}
 

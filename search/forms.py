@@ -6,6 +6,7 @@ from django import forms
 from django.core.validators import RegexValidator
 from django.utils.translation import gettext_lazy as _
 
+from kb import language
 from kb.reading import text
 from search.models import GoldenQuery, Judgement
 from search.models.golden import LONGEST, Grade
@@ -30,8 +31,7 @@ class LanguageField(forms.CharField):
         super().__init__(**{"required": False, "label": _("Language"), **kwargs})
 
     def to_python(self, value: Any) -> str:
-        written = super().to_python(value) or ""
-        return written.lower().replace("_", "-").partition("-")[0]
+        return language.primary(super().to_python(value) or "")
 
 
 class GoldenQueryForm(forms.ModelForm[GoldenQuery]):

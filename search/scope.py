@@ -18,6 +18,7 @@ from django.db.models import Q, QuerySet
 
 from embeddings import instructions, prompts
 from embeddings.models import Space
+from kb import language
 from kb.models import Collection, Grantee, User
 from kb.models.collection import Balance
 from search import statements, syntax
@@ -233,7 +234,8 @@ def _of_documents(query: Query) -> list[tuple[str, Any]]:
 
 
 def _of_passages(query: Query) -> list[tuple[str, Any]]:
-    return [("{table}.language = ANY(%s)", [one.lower() for one in query.languages])] if query.languages else []
+    codes = [language.primary(one) for one in query.languages]
+    return [("{table}.language = ANY(%s)", codes)] if codes else []
 
 
 def _of_words(query: Query) -> list[tuple[str, Any]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from embeddings import reranking
@@ -23,9 +24,9 @@ def _unsealed(given: str) -> Cursor:
     try:
         rank, order, fused, chunk_id, reranked = _SEALED.unpack(base64.urlsafe_b64decode(given))
     except (ValueError, struct.error) as error:
-        raise serializers.ValidationError("This is not a cursor that an answer gave.") from error
+        raise serializers.ValidationError(_("This is not a cursor that an answer gave.")) from error
     if rank >= DEEPEST:
-        raise serializers.ValidationError("This is not a cursor that an answer gave.")
+        raise serializers.ValidationError(_("This is not a cursor that an answer gave."))
     return Cursor(rank, order, fused, UUID(bytes=chunk_id), reranked)
 
 
@@ -100,19 +101,19 @@ class QuerySerializer(Strict):
 
     def validate(self, given: dict[str, Any]) -> dict[str, Any]:
         if "query" not in given and "like" not in given:
-            raise serializers.ValidationError({"query": ["Say what you are looking for."]})
+            raise serializers.ValidationError({"query": [_("Say what you are looking for.")]})
         if given.get("query") and "like" in given:
-            raise serializers.ValidationError({"like": ["Ask with words or with a passage, not with both."]})
+            raise serializers.ValidationError({"like": [_("Ask with words or with a passage, not with both.")]})
         after, before = given.get("created_after"), given.get("created_before")
         if after and before and after > before:
-            raise serializers.ValidationError({"created_before": ["This is earlier than created_after."]})
+            raise serializers.ValidationError({"created_before": [_("This is earlier than created_after.")]})
         if given["rerank"] and "like" in given:
-            raise serializers.ValidationError({"rerank": ["A reranker is asked with words, not with a passage."]})
+            raise serializers.ValidationError({"rerank": [_("A reranker is asked with words, not with a passage.")]})
         return given
 
     def validate_rerank(self, wanted: bool | None) -> bool | None:
         if wanted and not reranking.is_configured():
-            raise serializers.ValidationError("There is no reranker here: RERANKER_MODEL or RERANKER_URL names one.")
+            raise serializers.ValidationError(_("There is no reranker here: RERANKER_MODEL or RERANKER_URL names one."))
         return wanted
 
     def to_query(self) -> Query:
@@ -246,6 +247,11 @@ class PassageSerializer(serializers.Serializer):  # type: ignore[type-arg]
     language = serializers.CharField()
     citation = CitationSerializer()
     superseded = serializers.BooleanField(help_text="A newer revision of the document is live.")
+    newer = serializers.CharField(
+        allow_null=True,
+        help_text="Where the same words stand in the live revision, or the document, where they do not stand there; "
+        "null where this one is not superseded.",
+    )
 
 
 class AskedSerializer(serializers.Serializer):  # type: ignore[type-arg]

@@ -28,6 +28,7 @@ from search import (
     retrieval,
     scope,
     syntax,
+    unknown,
 )
 from search import comparison as comparing
 from search.addresses import Address
@@ -102,6 +103,7 @@ def _page(request: HttpRequest, address: Address) -> HttpResponse:
         "answer": answer,
         "verdicts": golden.verdicts(person, answer) if answer else None,
         "refusal": refusal,
+        "notices": unknown.named_in(address.query(), person),
         "like": _like(person, address),
         "pages": _pages(address, answer),
         "facets": offered,

@@ -48,6 +48,20 @@ document.addEventListener("change", (event) => {
   if (event.target.form === form && event.target.matches("[type=checkbox][name], [type=radio]")) form.requestSubmit();
 });
 
+// What was unfolded stays so, and the focus in it: nothing that is folded away can have it.
+let unfolded = [];
+let focused = "";
+document.body.addEventListener("htmx:beforeSwap", () => {
+  unfolded = Array.from(document.querySelectorAll(".filters .rest[open]"), (rest) => rest.id);
+  focused = document.activeElement.id;
+});
+document.body.addEventListener("htmx:afterSwap", () => {
+  for (const id of unfolded) document.getElementById(id)?.setAttribute("open", "");
+  const before = document.getElementById(focused);
+  before?.closest(".rest")?.setAttribute("open", "");
+  if (document.activeElement === document.body) before?.focus({ preventScroll: true });
+});
+
 // A day is typed number by number: it is whole when whoever types goes on.
 document.addEventListener("focusout", (event) => {
   const day = event.target;

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpRespons
 from django.middleware.common import CommonMiddleware
 from django.shortcuts import render
 from django.utils.http import escape_leading_slashes
+from django.utils.translation import gettext as _
 
 from kb import problems
 
@@ -28,7 +29,7 @@ def database_outage(get_response: Respond) -> Respond:
             return None
         log.error("The database does not answer: %s", exception)
         if request.path.startswith(("/api/", "/readyz")):
-            return problems.response(503, "The database does not answer. Try again in a moment.")
+            return problems.response(503, _("The database does not answer. Try again in a moment."))
         return render(request, "503.html", status=503)
 
     respond.process_exception = process_exception  # type: ignore[attr-defined]

@@ -96,6 +96,25 @@ def test_filters_act_as_they_are_chosen_and_chips_take_them_away(alice, notes, o
     expect(page.get_by_role("checkbox", name="German")).to_be_checked()
 
 
+def test_what_is_chosen_among_further_choices_is_seen_and_stays_in_focus(alice, notes, open_page):
+    Document.objects.filter(title="Mond").update(tags=[f"tag {number}" for number in range(10)])
+    page = open_page("/?q=moon&mode=lexical")
+    box = page.get_by_role("checkbox", name="tag 9")
+    page.get_by_text("3 more").click()
+    for act, found in ((box.check, 1), (box.uncheck, 10)):
+        act()
+        expect(page.locator(".hit")).to_have_count(found)
+        expect(box).to_be_visible()
+        expect(box).to_be_focused()
+    page.goto("/?q=moon&mode=lexical&tag=tag+9")
+    expect(box).to_be_visible()
+    page.goto("/?q=moon&mode=lexical&tag=tag+7")  # the eighth, until it is taken away
+    box = page.get_by_role("checkbox", name="tag 7")
+    box.uncheck()
+    expect(page.locator(".hit")).to_have_count(10)
+    expect(box).to_be_focused()
+
+
 def test_without_scripts_it_is_a_form(alice, notes, open_page):
     page = open_page("/", java_script_enabled=False)
     page.fill("#q", "moon")
@@ -267,12 +286,17 @@ def test_a_word_without_an_end_widens_no_page(alice, notes, answering, open_page
         assert narrow_enough(page), path
 
 
-def test_when_the_encoder_is_back_the_page_asks_again(alice, notes, collection, answering, open_page):
-    served = collection.active_space
+@pytest.fixture
+def unserved(notes) -> None:
+    """No process serves the encoder of the notes."""
     gone = Space.objects.create(
         id=uuid.uuid4(), name="gone", model="gone", fingerprint="gone", dimensions=8, dtype="float32", max_tokens=8
     )
     Collection.objects.update(active_space=gone)
+
+
+def test_when_the_encoder_is_back_the_page_asks_again(alice, collection, unserved, answering, open_page):
+    served = collection.active_space
     page = open_page("/?q=boats")
     page.evaluate("window.stayed = true")
     expect(page.get_by_text("only words were looked for")).to_be_visible()
@@ -280,6 +304,23 @@ def test_when_the_encoder_is_back_the_page_asks_again(alice, notes, collection, 
     expect(page.get_by_text("only words were looked for")).to_have_count(0)
     expect(page.locator(".hit").first).to_be_visible()
     assert page.evaluate("window.stayed"), "the page was loaded again"
+
+
+def test_while_the_page_asks_again_whoever_asks_goes_first(alice, unserved, answering, open_page):
+    page = open_page("/", tolerated=("htmx:",))
+    page.clock.install()
+    page.goto("/?q=boats")
+    held: list[Route] = []
+    page.route(re.compile(r"/again/|\?q=Mond"), lambda route: held.append(route))
+    with page.expect_request("**/again/*"):
+        page.clock.run_for(6_000)
+    page.fill("#q", "Mond")
+    with page.expect_request("**/?q=Mond*"):
+        page.press("#q", "Enter")
+    page.clock.run_for(6_000)
+    held[-1].continue_()
+    expect(page).to_have_url(re.compile("q=Mond"))
+    expect(page.locator(".hit .open").first).to_have_text("Mond")
 
 
 def test_the_sentences_that_answer_are_marked_after_the_hits_and_nothing_moves(

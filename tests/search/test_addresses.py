@@ -29,6 +29,11 @@ def test_a_filter_taken_away_leaves_the_others_and_begins_at_the_first_page():
     assert str(address.unfiltered()) == "/?q=moon"
 
 
+def test_a_language_is_its_code_alone():
+    asked = "language=EN&language=pt-BR&language=zh_CN&language=en&language=-"
+    assert addresses.of(QueryDict(asked)).values("language") == ("en", "pt", "zh")
+
+
 def test_kinds_that_people_call_the_same_are_one():
     text = addresses.of(QueryDict("kind=application/vnd.oasis.opendocument.text"))
     sheets = addresses.of(QueryDict("kind=application/vnd.oasis.opendocument.spreadsheet"))

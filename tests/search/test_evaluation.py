@@ -68,6 +68,11 @@ def test_what_is_not_there_is_said(space, asked):
         call_command("evaluate", "--dataset", *asked)
 
 
+def test_a_way_that_is_not_known_is_refused_before_anything_is_loaded(space):
+    with pytest.raises(CommandError, match=r"'hybird'; there are hybrid, semantic, lexical"):
+        call_command("evaluate", "--dataset", "xquad", "/nowhere", "--modes", "semantic,hybird")
+
+
 def test_classes_of_query_are_compared(dataset):
     named = {"data": [{"paragraphs": [{"context": "They met Ada Lovelace there.", "qas": []}]}]}
     for language in PARAGRAPHS:
@@ -79,6 +84,24 @@ def test_classes_of_query_are_compared(dataset):
     assert found["names"]["queries"] == 1
     assert found["names"]["lexical"] == found["codes"]["lexical"] == found["same language"]["hybrid"] == 1
     assert found["codes"]["hybrid / semantic"] >= 1
+
+
+def test_a_class_without_a_query_is_left_out(dataset):
+    assert set(evaluate(dataset, "--classes", "--languages", "en")) == {"same language", "codes"}
+
+
+def test_a_class_in_which_meaning_finds_nothing_is_compared_with_nothing(tmp_path, space):
+    contexts = [{"context": f"The moon and the sea: {name}.", "qas": []} for name in "abcdefghijk"]
+    unlike = {"context": "Boats are in the harbour.", "qas": [{"id": "0", "question": "the moon and the sea"}]}
+    written = {"data": [{"paragraphs": [context]} for context in (*contexts, unlike)]}
+    (tmp_path / "xquad.en.json").write_text(json.dumps(written), "utf-8")
+    found = evaluate(tmp_path, "--classes", "--languages", "en")["same language"]
+    assert found == {"queries": 1, "hybrid": 0, "semantic": 0, "lexical": 0}
+
+
+def test_no_question_is_refused(dataset):
+    with pytest.raises(CommandError, match="one question"):
+        evaluate(dataset, "--questions", "0")
 
 
 def test_classes_are_of_a_dataset(space):

@@ -77,7 +77,7 @@ def test_a_stranger_finds_nothing_and_sees_no_filter(corpus, charlie, answering)
 
 
 def test_it_is_narrowed_to_a_language(browser, corpus, answering):
-    page = browser.get("/", {"q": "潮汐 moon", "language": "zh"}).content.decode()
+    page = browser.get("/", {"q": "潮汐 moon", "language": "zh-CN"}).content.decode()
     assert set(re.findall(r'class="passage" lang="(\w+)"', page)) == {"zh"}
     assert 'value="zh" id="language-zh" autocomplete="off" checked' in page
 
@@ -86,6 +86,18 @@ def test_it_is_narrowed_to_a_collection(browser, corpus, alice, space, answering
     Collection.objects.create(name="Empty", owner=alice, active_space=space)
     assert titles(browser.get("/", {"q": "moon", "collection": "empty"}).content.decode()) == []
     assert titles(browser.get("/", {"q": "moon", "collection": "field-notes"}).content.decode())
+
+
+def test_a_filter_by_what_is_not_there_is_told_in_words(browser, corpus):
+    asked = {"q": "moon", "mode": "lexical", "collection": ["nope", "field-notes"], "kind": "x/y"}
+    page = browser.get("/", asked).content.decode()
+    assert "There is no collection nope that you may see." in page
+    assert "No kind of file that is read here has the media type x/y." in page
+    page = browser.get("/", asked, headers={"Accept-Language": "zh"}).content.decode()
+    assert "没有您可以查看的文档集 nope。" in page
+    assert (
+        "notice" not in browser.get("/", {"q": "moon", "mode": "lexical"}).content.decode().partition('id="answer"')[2]
+    )
 
 
 def test_nothing_found_says_so(browser, corpus):
@@ -100,6 +112,11 @@ def test_nothing_found_says_so(browser, corpus):
 def test_the_command_line_names_the_collections_there_are(corpus, alice):
     with pytest.raises(CommandError, match=r"'nope' \(there are: field-notes\)"):
         call_command("search", "moon", "--collection", "nope", "--user", "alice")
+
+
+def test_the_command_line_takes_bytes_that_are_no_text(corpus, alice, answering, capsys):
+    call_command("search", "moon \udce9", "--user", "alice\udce9")
+    assert "The moon pulls the sea" in capsys.readouterr().out
 
 
 def test_nothing_to_be_searched_is_no_fault_of_the_encoder(charlie, answering):

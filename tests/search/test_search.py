@@ -84,7 +84,9 @@ def test_pages_follow_each_other(library, alice):
 def test_filters(library, alice, space):
     other = Collection.objects.create(name="Other", owner=alice, active_space=space)
     assert found(alice, "sea", collections=(other.slug,)) == []
-    assert set(found(alice, "sea", collections=(str(library["tides"].collection_id),), languages=("ZH",))) == {"leave"}
+    assert set(found(alice, "sea", collections=(str(library["tides"].collection_id),), languages=("ZH_CN",))) == {
+        "leave"
+    }
     Document.objects.filter(pk=library["boats"].pk).update(tags=["fleet"])
     assert set(found(alice, "sea", tags=("fleet",))) == {"boats"}
     assert found(alice, "sea", media_types=("application/pdf",)) == []
@@ -160,12 +162,26 @@ class TestApi:
 
     def test_a_passage_is_permanent_and_says_when_it_is_superseded(self, library, api, alice, work):
         passage = api.post("/api/v1/search/", {"query": "moon pulls"}).json()["hits"][0]["citation"]["id"]
-        assert not api.get(f"/api/v1/passages/{passage}/").json()["superseded"]
+        before = api.get(f"/api/v1/passages/{passage}/").json()
+        assert (before["superseded"], before["newer"]) == (False, None)
         ingestion.receive_revision(library["tides"], ContentFile(b"# Tides\n\nNew."), "tides.md", user=alice)
         work()
         after = api.get(f"/api/v1/passages/{passage}/").json()
         assert after["superseded"]
         assert "moon pulls" in after["text"]
+
+    def test_a_superseded_passage_leads_to_the_newer_place(self, library, api, alice, work):
+        passage = api.post("/api/v1/search/", {"query": "moon pulls"}).json()["hits"][0]["citation"]
+        document = f"/documents/{library['tides'].pk}/"
+        start, end = passage["chars"]
+        for text, newer in (
+            (f"# New\n\nBefore.\n\n{TIDES}", f"{document}?revision=2&chars={start + 14}-{end + 14}#passage"),
+            ("# Tides\n\nNew.", document),
+            (TIDES, f"{document}?revision=4&chars={start}-{end}#passage"),
+        ):
+            ingestion.receive_revision(library["tides"], ContentFile(text.encode()), "tides.md", user=alice)
+            work()
+            assert api.get(f"/api/v1/passages/{passage['id']}/").json()["newer"] == newer
 
     def test_a_strangers_passage_is_missing(self, library, api, charlie):
         passage = api.post("/api/v1/search/", {"query": "moon"}).json()["hits"][0]["citation"]["id"]
@@ -176,6 +192,22 @@ class TestApi:
     )
     def test_what_makes_no_sense_is_400(self, api, bad):
         assert api.post("/api/v1/search/", bad).status_code == 400
+
+
+    @pytest.mark.parametrize(
+        ("bad", "why"),
+        [({}, "请说明您要找什么。"), ({"qeury": "x"}, "没有这个字段。"), ({"query": ""}, "该字段不能为空。"),
+         ({"query": "x", "cursor": "abc"}, "这不是先前应答给出的游标。"),
+         ({"query": "x", "metadata": "[]"}, "必须是一个 JSON 对象。")],
+    )  # fmt: skip
+    def test_why_it_is_400_is_told_in_the_language_of_the_caller(self, api, bad, why):
+        told = api.post("/api/v1/search/", bad, headers={"Accept-Language": "zh"}).json()
+        assert told["detail"] == "所发送的内容有一部分无法使用。"
+        assert why in str(told["errors"])
+
+    def test_what_is_missing_is_told_in_the_language_of_the_caller(self, api):
+        told = api.get(f"/api/v1/passages/{uuid.uuid4()}/", headers={"Accept-Language": "zh"}).json()
+        assert told["detail"] == "这里没有所请求的内容，或者您无权查看。"
 
 
 class TestStopWords:

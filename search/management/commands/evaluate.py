@@ -124,8 +124,8 @@ def _of_dataset(options: dict[str, Any]) -> dict[str, dict[str, Any]]:
     """A dataset in scratch collections, by each way of searching."""
     if options["rerank"] and not reranking.is_configured():
         raise CommandError("There is no reranker here: RERANKER_MODEL or RERANKER_URL names one.")
+    modes = _modes(options["modes"])
     dataset = evaluation.sample(_dataset(options), options["questions"])
-    modes: list[Mode] = [mode for mode in MODES if mode in options["modes"].split(",")]
     ways = [_Way(mode, reranked) for mode in modes for reranked in ((False, True) if options["rerank"] else (False,))]
     with _Bench(reranks=options["rerank"]) as bench:
         judged = _measure(bench, dataset, options["pool"], ways, exact=options["exact"])
@@ -134,10 +134,20 @@ def _of_dataset(options: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
+def _modes(given: str) -> list[Mode]:
+    named = given.split(",")
+    for name in named:
+        if name not in MODES:
+            raise CommandError(f"There is no mode {name!r}; there are {', '.join(MODES)}.")
+    return [mode for mode in MODES if mode in named]
+
+
 def _dataset(options: dict[str, Any]) -> Dataset:
     name, folder = options["dataset"]
     if name != "xquad":
         raise CommandError("The only dataset known is xquad.")
+    if options["questions"] < 1:
+        raise CommandError("Ask one question of each language at least.")
     try:
         return evaluation.load_xquad(Path(folder), options["languages"].split(","))
     except FileNotFoundError as error:
@@ -145,18 +155,20 @@ def _dataset(options: dict[str, Any]) -> Dataset:
 
 
 def _by_class(dataset: Dataset, *, count: int) -> dict[str, dict[str, float]]:
-    """Every way of searching in every class of query; each paragraph in one of the languages."""
+    """Every way of searching in every class of query that there are some of; each paragraph in one of the
+    languages."""
     paragraphs, codes = query_classes.with_codes(evaluation.one_language_each(dataset.paragraphs), count=2 * count)
     asked = query_classes.of(paragraphs, dataset.questions, codes, count=count)
     measured = {}
     with _Bench(reranks=False) as bench:
         collection = bench.load(paragraphs)
-        for kind in query_classes.CLASSES:
+        for kind in dict.fromkeys(one.kind for one in asked):
             wanted = [one for one in asked if one.kind == kind]
             means: dict[str, float] = {
                 mode: fmean(bench.gain(collection, paragraphs, one, _Way(mode)) for one in wanted) for mode in MODES
             }
-            means["hybrid / semantic"] = means["hybrid"] / means["semantic"]
+            if means["semantic"]:
+                means["hybrid / semantic"] = means["hybrid"] / means["semantic"]
             measured[kind] = {"queries": len(wanted), **{name: round(mean, 4) for name, mean in means.items()}}
     return measured
 

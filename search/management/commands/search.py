@@ -6,6 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from kb.models import Collection, User
+from kb.reading import text
 from search import retrieval
 from search.hits import MODES, BadQuery, Query
 from search.serializers import answer_json
@@ -15,11 +16,13 @@ class Command(BaseCommand):
     help = "Print the passages that answer a query, each with its place."
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("query")
+        parser.add_argument("query", type=text.clean)
         parser.add_argument("--collection", action="append", default=[], metavar="SLUG")
         parser.add_argument("--limit", type=int, default=5)
         parser.add_argument("--mode", choices=MODES, default="hybrid")
-        parser.add_argument("--user", help="Search as this person; as the first administrator, if left out.")
+        parser.add_argument(
+            "--user", type=text.clean, help="Search as this person; as the first administrator, if left out."
+        )
         parser.add_argument("--json", action="store_true", help="Print the answer as the API gives it.")
 
     def handle(self, *args: Any, **options: Any) -> None:
