@@ -3,17 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import QuerySet, Value
-from django.db.models.functions import StrIndex, Substr
 from django.utils.translation import gettext as _
 
-from kb import pictures
-from kb.models import Chunk, Revision, RevisionText
+from kb import counterparts, pictures
+from kb.counterparts import Range
+from kb.models import Chunk, Revision
 from kb.pictures import Frame, Picture
 from kb.reading.confined.children import Lost
 from kb.reading.failures import Unreadable
-
-Range = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,7 @@ def of(revision: Revision, marked: Range | None, page_starts: Sequence[int], *, 
     """The place of the first passage that holds any of the marked characters. Shown beside it is `page`, else the page
     where it begins."""
     chunks = Chunk.objects.filter(revision=revision).defer("text", "lexemes")
-    chunk = _at(chunks, marked)
+    chunk = counterparts.passage_at(chunks, marked) if marked else None
     near = [] if chunk is None else list(chunks.filter(ordinal__in=[chunk.ordinal - 1, chunk.ordinal + 1]))
     before = next((one for one in near if chunk and one.ordinal < chunk.ordinal), None)
     after = next((one for one in near if chunk and one.ordinal > chunk.ordinal), None)
@@ -62,40 +59,6 @@ def of(revision: Revision, marked: Range | None, page_starts: Sequence[int], *, 
         number = min(max(page or _first_page(chunk), 1), revision.pages)
         leaf = _leaf(revision, number, marked, page_starts)
     return Place(chunk, before, after, chunks.count(), leaf)
-
-
-def counterpart(revision: Revision, marked: Range, other: Revision) -> Range | None:
-    """Where the marked text stands in another revision, word for word; None where it does not. A passage that is there
-    as a whole is looked into first: the same words may stand elsewhere too."""
-    length = marked[1] - marked[0]
-    chunk = _at(Chunk.objects.filter(revision=revision), marked)
-    same = _same(chunk, other) if chunk else None
-    if chunk and same and chunk.start <= marked[0] and marked[1] <= chunk.end:
-        start = same.start + marked[0] - chunk.start
-        return start, start + length
-    text = RevisionText.objects.filter(revision=revision).annotate(cut=Substr("text", marked[0] + 1, length))
-    sought = text.values_list("cut", flat=True).get()
-    found = RevisionText.objects.filter(revision=other).annotate(found=StrIndex("text", Value(sought)))
-    position = found.values_list("found", flat=True).first()
-    return (position - 1, position - 1 + length) if position else None
-
-
-def _same(chunk: Chunk, other: Revision) -> Chunk | None:
-    """The passage of another revision with the same text: under the same headings, if it can be, and near."""
-    known = Chunk.objects.filter(revision=other, text=chunk.text).only("start", "heading_path", "ordinal")
-    return min(
-        known,
-        key=lambda one: (one.heading_path != chunk.heading_path, abs(one.ordinal - chunk.ordinal)),
-        default=None,
-    )
-
-
-def _at(chunks: QuerySet[Chunk], marked: Range | None) -> Chunk | None:
-    """Passages may overlap: one that is exactly what is marked goes before one that merely holds its beginning."""
-    if marked is None:
-        return None
-    exact = chunks.filter(start=marked[0], end=marked[1]).first()
-    return exact or chunks.filter(start__lt=marked[1], end__gt=marked[0]).first()
 
 
 def _first_page(chunk: Chunk | None) -> int:

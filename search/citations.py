@@ -8,7 +8,7 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 from django.urls import get_script_prefix, reverse
 
-from kb import places
+from kb import counterparts
 from kb.models import Chunk, User
 from search import passages
 from search.hits import Citation
@@ -57,14 +57,14 @@ def cite(passage: Passage) -> Citation:
 
 
 def newer(chunk: Chunk) -> str | None:
-    """Where the words of a chunk stand in the newer revision that is live; the document, where they do not stand there
-    any more. None while no newer one is live."""
+    """Where the words of a chunk stand in the newer revision that is live, with small changes perhaps; the document,
+    where most of them are gone. None while no newer one is live."""
     document = chunk.revision.document
     live = document.live_revision
     if live is None or live.number <= chunk.revision.number:
         return None
-    found = places.counterpart(chunk.revision, (chunk.start, chunk.end), live)
-    return address(document.pk, live.number, *found) if found else document.get_absolute_url()
+    found = counterparts.of(chunk.revision, (chunk.start, chunk.end), live)
+    return address(document.pk, live.number, *found.chars) if found else document.get_absolute_url()
 
 
 def label(title: str, passage: Passage) -> str:

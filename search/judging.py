@@ -4,8 +4,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from kb import counterparts
 from kb.models import Chunk, RevisionText
-from search import counterparts, statements
+from search import statements
 from search.evaluation import Judged
 from search.hits import Hit, Twin
 from search.models import GoldenQuery

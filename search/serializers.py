@@ -249,8 +249,8 @@ class PassageSerializer(serializers.Serializer):  # type: ignore[type-arg]
     superseded = serializers.BooleanField(help_text="A newer revision of the document is live.")
     newer = serializers.CharField(
         allow_null=True,
-        help_text="Where the same words stand in the live revision, or the document, where they do not stand there; "
-        "null where this one is not superseded.",
+        help_text="Where the same words stand in the live revision, with small changes perhaps, or the document, where "
+        "most of them are gone; null where this one is not superseded.",
     )
 
 

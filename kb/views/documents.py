@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 from django_htmx.http import HttpResponseClientRefresh
 
-from kb import excerpts, ingestion, outlines, places
+from kb import counterparts, excerpts, ingestion, outlines, places
+from kb.counterparts import Counterpart
 from kb.forms import DocumentForm
 from kb.models import Document, Revision, RevisionText
 from kb.views import access, returning
@@ -52,17 +53,17 @@ def _page(request: HttpRequest, document: Document, form: DocumentForm | None = 
 
 @dataclass(frozen=True)
 class _Current:
-    """The current revision, where another one is read, and the same passage in it, where it stands there unchanged."""
+    """The current revision, where another one is read, and where in it the same words stand."""
 
     number: int
-    passage: tuple[int, int] | None
+    passage: Counterpart | None
 
 
 def _current(document: Document, revision: Revision, marked: tuple[int, int] | None) -> _Current | None:
     live = document.live_revision
     if live is None or live.pk == revision.pk:
         return None
-    return _Current(live.number, places.counterpart(revision, marked, live) if marked else None)
+    return _Current(live.number, counterparts.of(revision, marked, live) if marked else None)
 
 
 @login_required

@@ -177,7 +177,8 @@ class TestApi:
         for text, newer in (
             (f"# New\n\nBefore.\n\n{TIDES}", f"{document}?revision=2&chars={start + 14}-{end + 14}#passage"),
             ("# Tides\n\nNew.", document),
-            (TIDES, f"{document}?revision=4&chars={start}-{end}#passage"),
+            (TIDES.replace("The moon", "Our moon"), f"{document}?revision=4&chars={start}-{end}#passage"),
+            (TIDES, f"{document}?revision=5&chars={start}-{end}#passage"),
         ):
             ingestion.receive_revision(library["tides"], ContentFile(text.encode()), "tides.md", user=alice)
             work()
@@ -192,7 +193,6 @@ class TestApi:
     )
     def test_what_makes_no_sense_is_400(self, api, bad):
         assert api.post("/api/v1/search/", bad).status_code == 400
-
 
     @pytest.mark.parametrize(
         ("bad", "why"),

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search import counterparts
+from kb import counterparts
 
 WORDS = "Ask for reference HG-77/2 at the counter."
 
