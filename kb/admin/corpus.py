@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from kb import ingestion, wording
-from kb.admin.rows import ReadOnly, Whole
+from kb.admin.rows import ReadOnly, Visible, Whole
 from kb.admin.spaces import ReembeddingAdmin
 from kb.models import (
     AccessToken,
@@ -32,6 +32,7 @@ from kb.models import (
     State,
     User,
 )
+from kb.models.document import DocumentQuerySet
 from kb.reading.failures import Reason
 
 admin.site.register(User, UserAdmin)
@@ -137,12 +138,15 @@ class RevisionInline(ReadOnly, admin.TabularInline[Revision, Document]):
 
 
 @admin.register(Document)
-class DocumentAdmin(Whole, admin.ModelAdmin[Document]):
+class DocumentAdmin(Visible, Whole, admin.ModelAdmin[Document]):
     list_display = (
         "title", "collection", "state_column", "reason_column", "kind_column", "language_column", "chunks_column",
         "created_at",
     )  # fmt: skip
-    list_filter = (StateFilter, ReasonFilter, "live_revision__media_type", "live_revision__language", "collection")
+    list_filter = (
+        StateFilter, ReasonFilter, "live_revision__media_type", "live_revision__language",
+        ("collection", admin.RelatedOnlyFieldListFilter),
+    )  # fmt: skip
     list_select_related = ("collection",)
     list_per_page = 50
     search_fields = ("title", "revisions__filename", "=revisions__sha256")
@@ -153,7 +157,7 @@ class DocumentAdmin(Whole, admin.ModelAdmin[Document]):
     actions = ("retry", "reindex")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Document]:
-        documents = Document.objects.with_shown().with_revisions()
+        documents = cast(DocumentQuerySet, super().get_queryset(request)).with_shown().with_revisions()
         return documents.order_by(*self.get_ordering(request) or ("-created_at", "-id"))
 
     @admin.display(description=_("state"), ordering="state")
@@ -201,7 +205,7 @@ class DocumentAdmin(Whole, admin.ModelAdmin[Document]):
 
 
 @admin.register(Revision)
-class RevisionAdmin(ReadOnly, admin.ModelAdmin[Revision]):
+class RevisionAdmin(Visible, ReadOnly, admin.ModelAdmin[Revision]):
     list_display = (
         "filename", "number", "document", "state", "reason", "media_type", "language", "pages", "attempts",
         "created_at",
@@ -213,7 +217,7 @@ class RevisionAdmin(ReadOnly, admin.ModelAdmin[Revision]):
 
 
 @admin.register(Chunk)
-class ChunkAdmin(ReadOnly, admin.ModelAdmin[Chunk]):
+class ChunkAdmin(Visible, ReadOnly, admin.ModelAdmin[Chunk]):
     list_display = ("text_column", "document_column", "ordinal", "language", "tokens")
     list_filter = ("language",)
     list_select_related = ("revision__document",)
@@ -273,12 +277,15 @@ class AccessTokenAdmin(admin.ModelAdmin[AccessToken]):
 
 
 @admin.register(EmbeddingWork)
-class EmbeddingWorkAdmin(ReadOnly, admin.ModelAdmin[EmbeddingWork]):
+class EmbeddingWorkAdmin(Visible, ReadOnly, admin.ModelAdmin[EmbeddingWork]):
     list_display = ("id", "document_column", "space", "owner", "turn", "tokens", "attempts", "lease_expires_at")
     list_filter = ("space", "attempts")
     list_select_related = ("chunk__revision__document", "space", "owner")
     ordering = ("turn", "id")
     show_full_result_count = False
+
+    def visible(self, rows: QuerySet[EmbeddingWork], request: HttpRequest) -> QuerySet[EmbeddingWork]:
+        return rows.filter(chunk__revision__in=Revision.objects.visible_to(request.user))
 
     @admin.display(description=_("document"))
     def document_column(self, work: EmbeddingWork) -> str:

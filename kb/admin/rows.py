@@ -1,7 +1,9 @@
-"""Rows that the console shows and nobody changes there, and rows that are deleted with all that hangs on them."""
+"""Rows that the console shows and nobody changes there, rows that are deleted with all that hangs on them, and rows
+that not everybody may see."""
 
 from typing import Any
 
+from django.db.models import QuerySet
 from django.http import HttpRequest
 
 
@@ -28,3 +30,15 @@ class Whole:
         allowed = all(self.has_delete_permission(request, one) for one in rows)  # type: ignore[attr-defined]
         missing = set() if allowed else {str(self.opts.verbose_name)}  # type: ignore[attr-defined]
         return [str(one) for one in rows], {str(self.opts.verbose_name_plural): len(rows)}, missing, []  # type: ignore[attr-defined]
+
+
+class Visible:
+    """Rows that tell what documents say: a person with permission on the model is shown those of the collections they
+    may see, as everywhere. Superusers see all, and are spared the joins."""
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        rows: QuerySet[Any] = super().get_queryset(request)  # type: ignore[misc]
+        return rows if request.user.is_superuser else self.visible(rows, request)
+
+    def visible(self, rows: QuerySet[Any], request: HttpRequest) -> QuerySet[Any]:
+        return rows.visible_to(request.user)  # type: ignore[attr-defined, no-any-return]

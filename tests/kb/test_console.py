@@ -11,7 +11,17 @@ from django.urls import reverse
 from django.utils.translation import override
 
 from kb import ingestion
-from kb.models import Chunk, Collection, Document, Revision, State, User
+from kb.models import (
+    Chunk,
+    Collection,
+    Document,
+    EmbeddingWork,
+    Membership,
+    Revision,
+    Role,
+    State,
+    User,
+)
 from tests.conftest import browser_of
 
 pytestmark = pytest.mark.django_db
@@ -98,6 +108,28 @@ def test_who_may_only_look_deletes_no_collection(bob, collection):
     request.user = bob
     shown = admin.site.get_model_admin(Collection).get_deleted_objects([collection], request)
     assert shown == ([str(collection)], {"collections": 1}, {"collection"}, [])
+
+
+@pytest.mark.parametrize("model", [Document, Revision, Chunk, EmbeddingWork], ids=lambda model: model._meta.model_name)
+def test_what_documents_say_is_shown_to_who_may_see_their_collection(curator, bob, collection, upload, model):
+    upload("tides.md", "# Tides\n\nThe moon pulls.\n")
+    ingestion.read_next()
+    bob.is_staff = True
+    bob.save()
+    bob.user_permissions.set(Permission.objects.filter(content_type__app_label="kb"))
+    address, one = f"admin:kb_{model._meta.model_name}", model.objects.get()
+    its_page = reverse(f"{address}_change", args=[one.pk])
+
+    def shown(browser: Client) -> tuple[bool, bool]:
+        listed = browser.get(reverse(f"{address}_changelist")).content.decode()
+        return its_page in listed, browser.get(its_page).status_code == 200
+
+    staff = browser_of(bob)
+    assert shown(curator) == (True, True)
+    assert shown(staff) == (False, False)
+    assert collection.name not in staff.get(reverse(f"{address}_changelist")).content.decode()
+    Membership.objects.create(collection=collection, user=bob, role=Role.VIEWER)
+    assert shown(staff) == (True, True)
 
 
 def test_a_token_is_shown_once(curator, alice):
