@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy
 from kb import language
 from kb.models import Collection, Document, Revision, RevisionText, User
 from kb.reading import text
-from search import formats, scope
+from search import formats, golden, scope
 from search.formats import Asked, Format, Mistake, Row
 from search.forms import LanguageField, QueryTextField
 from search.models import GoldenQuery, Judgement
@@ -63,8 +63,7 @@ def bring_in(user: User, collection: Collection, path: Path, kind: Format) -> Im
     if mistakes:
         raise Mistaken(sorted(mistakes, key=lambda one: (one.file, one.line)))
     with transaction.atomic():
-        # One import at a time: what is there already is looked up when the one before has ended.
-        Collection.objects.select_for_update(no_key=True, of=("self",)).get(pk=collection.pk)
+        golden.hold(collection)
         queries = _keep_queries(user, collection, checked)
         judgements = _keep_judgements(queries, checked, places)
     return Imported(len(queries), judgements)

@@ -49,17 +49,21 @@ def verdicts(user: User | AnonymousUser, answer: Answer) -> Verdicts:
 
 def judge(user: User, chunk: Chunk, asked: str, grade: Grade) -> None:
     """Keep how well a passage answers what was asked, as a golden query of its collection, made if it is new."""
+    collection = chunk.revision.document.collection
     with transaction.atomic():
+        hold(collection)
         query, _new = GoldenQuery.objects.get_or_create(
-            collection=chunk.revision.document.collection, text=text.one_line(asked), defaults={"created_by": user}
+            collection=collection, text=text.one_line(asked), defaults={"created_by": user}
         )
         Judgement.objects.update_or_create(golden_query=query, **_place(chunk), defaults={"grade": grade})
 
 
 def withdraw(chunk: Chunk, asked: str) -> None:
     """Take back what was said of a passage; and the golden query, when nothing else was said for it."""
-    queries = GoldenQuery.objects.filter(collection=chunk.revision.document.collection, text=text.one_line(asked))
+    collection = chunk.revision.document.collection
+    queries = GoldenQuery.objects.filter(collection=collection, text=text.one_line(asked))
     with transaction.atomic():
+        hold(collection)
         Judgement.objects.filter(golden_query__in=queries, **_place(chunk)).delete()
         queries.filter(judgements__isnull=True, note="").delete()
 
@@ -72,6 +76,12 @@ def add(user: User, query: GoldenQuery, judgements: Sequence[Judgement]) -> None
         for judgement in judgements:
             judgement.golden_query = query
         Judgement.objects.bulk_create(judgements)
+
+
+def hold(collection: Collection) -> None:
+    """Let nobody else change the golden queries of a collection by what is there already, until the transaction ends:
+    clicks and imports go one after the other."""
+    Collection.objects.select_for_update(no_key=True, of=("self",)).get(pk=collection.pk)
 
 
 def _place(chunk: Chunk) -> dict[str, Any]:
