@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from django.core.files.base import ContentFile
 from django.test import Client
+from django.utils import translation
 from rest_framework.test import APIClient
 
 from embeddings import queries, serving, spaces
@@ -36,6 +37,13 @@ def _folders(settings) -> None:
         **settings.STORAGES,
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"},
     }
+
+
+@pytest.fixture(autouse=True)
+def _language() -> Iterator[None]:
+    """A request leaves its language behind in its thread, here that of the tests."""
+    yield
+    translation.deactivate()
 
 
 @pytest.fixture(scope="session")
