@@ -1,5 +1,6 @@
 """Counterparts: where words of one revision stand in another, as they were or with small changes."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import QuerySet
@@ -13,6 +14,9 @@ Range = tuple[int, int]
 
 MOST = 2 / 3
 """So much of the words must be there still."""
+
+LONGEST = 20_000
+"""Characters that are compared: some passages long. What is longer is found word for word, or not at all."""
 
 _SEED = 8
 """Characters that are looked for as they are, to find the places that come into question."""
@@ -84,20 +88,47 @@ def _sentences(text: str, near: Range, language: str) -> Range:
 
 
 def nearly(words: str, text: str) -> Range | None:
-    """The characters [start, end) of a text that are most like these words; None where most of them are gone."""
-    step = max(1, len(words) // _SEEDS)
-    seeds = ((offset, words[offset : offset + _SEED]) for offset in range(0, max(1, len(words) - _SEED + 1), step))
-    starts = {max(0, at - offset) for offset, seed in seeds if (at := text.find(seed)) >= 0}
+    """The characters [start, end) of a text that are most like these words; None where most of them are gone, or where
+    they are too many to compare."""
+    if not words or len(words) > LONGEST:
+        return None
+    offsets = _offsets(words, step=max(1, len(words) // _SEEDS))
+    starts = {max(0, at - offset) for offset in offsets if (at := text.find(_seed(words, offset))) >= 0}
     shares = {start: _share(words, text, start) for start in sorted(starts)}
     best = max(shares, key=shares.__getitem__, default=0)
-    if not words or shares.get(best, 0) < MOST:
+    if shares.get(best, 0) < MOST:
         return None
-    return best, min(len(text), best + len(words))
+    start = max(0, _begun(words, text, best, _offsets(words)))
+    end = min(len(text), len(words) + _begun(words, text, best, reversed(_offsets(words))))
+    return (start, end) if start < end else (best, min(len(text), best + len(words)))
+
+
+def _offsets(words: str, step: int = 1) -> range:
+    return range(0, max(1, len(words) - _SEED + 1), step)
+
+
+def _seed(words: str, offset: int) -> str:
+    return words[offset : offset + _SEED]
 
 
 def _share(words: str, text: str, start: int) -> float:
     """How much of the words is at a place, or close by: what was put in or taken out has moved the rest."""
     slack = len(words) // 4
-    there = text[max(0, start - slack) : start + len(words) + slack]
-    grams = [words[at : at + _GRAM] for at in range(max(1, len(words) - _GRAM + 1))]
+    there = frozenset(_grams(text[max(0, start - slack) : start + len(words) + slack]))
+    grams = _grams(words)
     return sum(gram in there for gram in grams) / len(grams)
+
+
+def _grams(text: str) -> list[str]:
+    return [text[at : at + _GRAM] for at in range(max(1, len(text) - _GRAM + 1))]
+
+
+def _begun(words: str, text: str, start: int, offsets: Iterable[int]) -> int:
+    """Where the words begin by the first of these pieces of them that is about where it should be; `start` by none."""
+    slack = len(words) // 4
+    for offset in offsets:
+        seed, at = _seed(words, offset), start + offset
+        found = text.rfind(seed, max(0, at - slack), at + _SEED), text.find(seed, at, at + slack + _SEED)
+        if max(found) >= 0:
+            return min((one for one in found if one >= 0), key=lambda one: abs(one - at)) - offset
+    return start

@@ -16,13 +16,15 @@ WORDS = "Ask for reference HG-77/2 at the counter."
         "Ask for reference\nHG-77/2 at  the counter.",
         "Ask for reference HG-77/3 at the counter!",
         "Please ask for reference HG-77/2 at the counter.",
+        "Ask for reference at the counter.",
+        "Ask for reference HG-77/2 again at the counter.",
     ],
 )
 def test_small_changes_are_seen_through(now):
     before = "The counter is in the hall. There is a reference library, too. " * 40
-    start, end = counterparts.nearly(WORDS, f"{before}{now} {before}") or (0, 0)
-    assert abs(start - len(before)) <= 10
-    assert end - start == len(WORDS)
+    text = f"{before}{now} {before}"
+    start, end = counterparts.nearly(WORDS, text) or (0, 0)
+    assert text[start:end] == now.removeprefix("Please ")
 
 
 def test_without_spaces_too():
@@ -34,6 +36,13 @@ def test_without_spaces_too():
 @pytest.mark.parametrize("now", ["There is no code any more.", "", "Ask for advice at the reception desk."])
 def test_what_is_gone_is_not_found(now):
     assert counterparts.nearly(WORDS, now) is None
+
+
+def test_so_many_words_are_compared_and_no_more():
+    words = "".join(chr(0x4E00 + at * 7919 % 20_000) for at in range(20_000))
+    changed = "".join(f"{words[at : at + 19]}x" for at in range(0, len(words), 20))
+    assert counterparts.nearly(words, changed) == (0, len(changed))
+    assert counterparts.nearly(words + "x", changed) is None
 
 
 @given(st.text(), st.text(min_size=1), st.text())

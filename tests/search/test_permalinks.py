@@ -152,11 +152,12 @@ def test_an_address_that_was_torn_says_so(browser, upload, work, chars):
 def test_of_a_passage_that_was_changed_a_little_its_whole_sentences_are_meant(browser, upload, work):
     document = upload("notes.md", markdown([("Tides", f"First of all. {CITED} And so on.")]))
     work()
-    now = CITED.replace("twice a day", "two times each day")
+    now = CITED.replace("twice", "three or four times")
     revise(document, "notes.md", [MOVED[0], ("Tides", f"First of all, the moon. {now} And so on.")])
     work()
     start = document.revisions.get(number=1).full_text.text.index(CITED)
-    asked = {"revision": 1, "chars": f"{start}-{start + len(CITED)}"}
-    page = browser.get(document.get_absolute_url(), asked).content.decode()
-    assert "stands in the current one with small changes" in page
-    assert marked(browser.get(link_to_the_current(page)).content.decode()) == now
+    for asked, found in ((CITED, now), (f"{CITED} And so on.", f"{now} And so on.")):
+        place = {"revision": 1, "chars": f"{start}-{start + len(asked)}"}
+        page = browser.get(document.get_absolute_url(), place).content.decode()
+        assert "stands in the current one with small changes" in page
+        assert marked(browser.get(link_to_the_current(page)).content.decode()) == found
