@@ -22,7 +22,7 @@ from search.statements import Statement
 FEW_ROWS = 2_000
 """Up to so many passages in scope each is looked at: 7 microseconds a passage, all words of a query together."""
 
-FILTERED_ROWS = 6_000
+FILTERED_ROWS = 3_000
 """The same where filters leave them: what is known of whole collections says nothing of a part of them, and to count a
 word there by the index may take it through all that has the word elsewhere."""
 

@@ -111,8 +111,8 @@ def found(wanted: Sequence[Statement]) -> list[list[Near]]:
 @lru_cache(maxsize=256)
 def _noted(index: str, _now: int) -> float:
     """How many rows an index has, as the database noted lately; none where there is no such index."""
-    found = statements.rows("SELECT reltuples FROM pg_class WHERE relname = %s", [index])
-    return float(found[0][0]) if found else 0.0
+    rows = statements.rows("SELECT reltuples FROM pg_class WHERE relname = %s", [index])
+    return float(rows[0][0]) if rows else 0.0
 
 
 def _nearest(where: scope.Scope, encoded: Encoded, limit: int) -> Statement:

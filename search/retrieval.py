@@ -45,7 +45,7 @@ def search(
     example = meaning.example_of(user, query)
     where = scope.of(user, query)
     if where is None:
-        return Answer(query, [], query.mode, "", has_more=False, nothing_good=True)
+        return Answer(query, [], _mode(query, [], ""), "", has_more=False, nothing_good=True)
     reranking = Reranking(query, seconds=patience)
     begin = beside.begin if _is_by_both(query) else _at_last
     wanted = cache(begin(partial(lexical.wanted, _words_of(query))))
@@ -148,23 +148,24 @@ def _at_last(ask: Callable[[], Answered]) -> Callable[[], Answered]:
 def _page(
     sought: _Sought, encoded: Sequence[Encoded], in_words: _InWords, reranking: Reranking, clock: Clock
 ) -> shape.Page:
-    """One page of hits. Where so many candidates say the same that the page is not full, more are fetched; where they
-    are of few documents and hits are grouped, those of others."""
-    wanted, where, before, heads = sought.first_wanted, sought.where, dict[UUID, Candidate](), 0
+    """One page of hits. Where it is not full, as many candidates say the same, more are fetched; where they are of few
+    documents and hits are grouped, those of others."""
+    wanted, where, before, documents = sought.first_wanted, sought.where, list[Candidate](), frozenset[UUID]()
     while True:
         with clock.time("retrieve"):
             found = _retrieve(replace(sought, where=where), encoded, in_words, wanted)
         with clock.time("rank"):
-            candidates = [*before.values(), *(one for one in found.candidates if one.chunk_id not in before)]
+            candidates = [*before, *found.candidates]
             ranked = ranking.fuse(candidates, _scale(encoded, candidates))
             page = shape.page(sought.where, sought.query, ranked, reranking)
         if page.has_more or not found.is_cut or page.ends:
             return page
-        if wanted < MOST_CANDIDATES:
+        if sought.query.group == "document" and page.documents - documents:
+            documents |= page.documents
+            before = [one for one in candidates if one.chunk_id in page.kept]
+            wanted, where = sought.first_wanted, sought.where.without(documents)
+        elif wanted < MOST_CANDIDATES:
             wanted *= 4
-        elif sought.query.group == "document" and page.heads > heads:
-            heads, before = page.heads, {one.chunk_id: one for one in candidates}
-            wanted, where = sought.first_wanted, sought.where.without(page.documents)
         else:
             return page
 
@@ -213,7 +214,8 @@ def _retrieve(sought: _Sought, encoded: Sequence[Encoded], in_words: _InWords, w
 
 def _by_words(where: scope.Scope, asked: lexical.Asked, wanted: int) -> _Found:
     covered = lexical.best_alone(where, asked, wanted)
-    return _Found([_candidate(chunk_id, None, words) for chunk_id, words in covered.items()], len(covered) >= wanted)
+    candidates = [_candidate(chunk_id, None, words) for chunk_id, words in covered.items()]
+    return _Found(candidates, len(covered) >= min(wanted, lexical.DRIVERS))
 
 
 def _by_meaning(sought: _Sought, near: Sequence[Sequence[Near]], wanted: int) -> _Found:

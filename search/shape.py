@@ -57,13 +57,13 @@ class Shaped:
 
 @dataclass(frozen=True)
 class Page:
-    """What one page shows. `heads` is how many hits there are down to its end, in `documents`, those of folded passages
-    too; `best` is the highest score there is on any page; `ends`: what stands below all this has less than the least
-    score asked for; `reranked`: the order is the reranker's."""
+    """What one page shows. `documents` are those of all hits down to its end, and `kept` the chunks that they and their
+    further hits are, where they are grouped; `best` is the highest score there is on any page; `ends`: what stands
+    below all this has less than the least score asked for; `reranked`: the order is the reranker's."""
 
     shown: list[Shaped]
-    heads: int
     documents: frozenset[UUID]
+    kept: frozenset[UUID]
     first_rank: int
     has_more: bool
     best: float
@@ -129,7 +129,6 @@ class _Heads:
         self._query = query
         self._reranked = reranked
         self._of_document: dict[UUID, Shaped] = {}
-        self._taken: list[Shaped] = []
         self._heads = 0
         self._below: list[Shaped] = []  # those that stand below the pages before
         self._best = 0.0
@@ -139,7 +138,6 @@ class _Heads:
         """Whether another is wanted after this one."""
         query, document = self._query, one.passage.document_id
         self._best = max(self._best, one.candidate.score)
-        self._taken.append(one)
         if query.min_score is not None and one.candidate.score < query.min_score:
             self._ends = True
             return False
@@ -158,10 +156,9 @@ class _Heads:
         before = query.after.rank if query.after else query.offset
         has_more = len(self._below) > query.limit and before + query.limit < DEEPEST
         following = self._cursor(shown[-1].candidate, rank=before + len(shown)) if shown and has_more else None
-        documents = frozenset(other.document_id for one in self._taken for other in (one.passage, *one.twins))
-        return Page(
-            shown, self._heads, documents, before + 1, has_more, self._best, self._ends, self._reranked, following
-        )
+        documents = frozenset(self._of_document)
+        kept = frozenset(one.passage.id for head in self._of_document.values() for one in (head, *head.more[:GROUPED]))
+        return Page(shown, documents, kept, before + 1, has_more, self._best, self._ends, self._reranked, following)
 
     @property
     def _shown(self) -> list[Shaped]:
@@ -213,13 +210,14 @@ def _folded(standing: Iterator[Shaped], *, folding: bool) -> Iterator[Shaped]:
 
 def _marks(one: Shaped, said: "_Said") -> set[object]:
     """What two passages have one of in common, at least, when they are the same by `_is_same`: a stretch of their
-    revision, or one of the first few triples in an order that is the same for all (prefix filtering, Bayardo and
-    others, WWW 2007). It spares the comparing of each with each."""
+    revision, or all numbers and one of the first few triples in an order that is the same for all (prefix filtering,
+    Bayardo and others, WWW 2007). It spares the comparing of each with each, also where each row of a table is worded
+    like the others."""
     passage, size = one.passage, len(said.triples)
     places = (*range(passage.start, passage.end, _STRETCH), passage.end - 1)
     stretches = {(passage.revision_id, at // _STRETCH) for at in places}
-    decisive = sorted(map(hash, said.triples))[: size - ceil(_ALIKE * size) + 1]
-    return {*stretches, *decisive} if size else {*stretches, 0}
+    decisive = sorted(map(hash, said.triples))[: size - ceil(_ALIKE * size) + 1] if size else [0]
+    return {*stretches, *((said.numbers, triple) for triple in decisive)}
 
 
 class _Said:

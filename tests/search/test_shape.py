@@ -8,7 +8,7 @@ from django.core.files.base import ContentFile
 from embeddings import queries
 from kb import ingestion
 from kb.models import Chunk, Membership, Role
-from search import retrieval, shape
+from search import lexical, retrieval, shape
 from search.hits import BadQuery, Hit, Query, Twin
 
 pytestmark = pytest.mark.django_db
@@ -47,6 +47,15 @@ def test_what_says_the_same_is_one_hit(harbour, alice):
 
 def test_another_number_says_something_else(harbour, alice):
     assert {"other", "four"} <= set(titles(alice, "outer lock gauge"))
+
+
+def test_what_differs_in_a_number_alone_is_not_even_compared(answering, alice, upload, work, monkeypatch):
+    """Of a thousand rows that are worded alike each would be compared with each."""
+    for n in range(12):
+        upload(f"{n}.md", f"In month {n} the tenant pays {100 + n} euros.")
+    work()
+    monkeypatch.delattr(shape, "_is_same")
+    assert len(titles(alice, "tenant pays euros", limit=12)) == 12
 
 
 def test_nothing_is_folded_on_request(harbour, alice):
@@ -88,11 +97,14 @@ def test_a_document_has_the_same_further_hits_however_few_are_shown(upload, work
     assert [(hit.citation.document_title, len(hit.more)) for hit in hits] == [("even", 3), ("odd", 3)]
 
 
-@pytest.mark.parametrize("mode", ["hybrid", "semantic", "lexical"])
-def test_a_long_document_hides_no_other(manual, alice, upload, work, monkeypatch, mode):
+@pytest.mark.parametrize(("mode", "few"), [("hybrid", 0), ("semantic", 0), ("lexical", 0), ("lexical", 3)])
+def test_a_long_document_hides_no_other(manual, alice, upload, work, monkeypatch, mode, few):
     """However many of its passages stand above theirs; nor do the ones that say the same."""
     monkeypatch.setattr(retrieval, "CANDIDATES", 2)
     monkeypatch.setattr(retrieval, "MOST_CANDIDATES", 4)
+    if few:
+        for name in ("FEW_ROWS", "FILTERED_ROWS", "DRIVERS"):
+            monkeypatch.setattr(lexical, name, few)
     for name in ("first", "second", "third"):
         upload(f"{name}.md", "The lantern is lit by hand, whatever the valve does.")
     upload("fourth.md", "By hand the cook turns what is in the pan over a valve of the stove, and salts it.")
@@ -173,7 +185,8 @@ class TestMoreLikeThis:
     def test_it_works(self, harbour, alice):
         passage = Chunk.objects.get(revision__document__title="first")
         answer = retrieval.search(alice, Query("", like=passage.pk, mode="lexical"))
-        assert answer.mode == "semantic"
+        nowhere = retrieval.search(alice, Query("", like=passage.pk, documents=("none",)))
+        assert (answer.mode, nowhere.mode) == ("semantic", "semantic")
         assert answer.hits[0].citation.document_title == "copy"
         assert passage.pk not in {hit.citation.id for hit in answer.hits}
 
