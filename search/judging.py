@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from kb import counterparts
-from kb.models import Chunk, RevisionText
+from kb.models import Chunk
 from search import statements
 from search.evaluation import Judged
 from search.hits import Hit, Twin
@@ -137,16 +137,15 @@ def _standing(query: GoldenQuery) -> list[_Standing]:
 
 
 def _stand(
-    judgement: int, document: UUID, grade: int, live: UUID, language: str, start: int | None, length: int | None,
-    words: str | None,
+    judgement: int, document: UUID, grade: int, live: UUID, language: str, judged: UUID | None, start: int, end: int,
+    found: int | None,
 ) -> _Standing:  # fmt: skip
-    """`words` are those of a passage that is not in the live revision as it was."""
-    if start is not None and length is not None:
-        return _Standing(judgement, document, grade, live, language, (start, start + length), is_changed=False)
-    if words is None:
+    """`found` is where the words stand in the live revision as they were."""
+    if judged is None:
         return _Standing(judgement, document, grade, live, language, None, is_changed=False)
-    text = RevisionText.objects.filter(revision=live).values_list("text", flat=True).first()
-    chars = counterparts.nearly(words, text or "")
+    if found is not None:
+        return _Standing(judgement, document, grade, live, language, (found, found + end - start), is_changed=False)
+    chars = counterparts.with_changes(judged, (start, end), live)
     return _Standing(judgement, document, grade, live, language, chars, is_changed=True)
 
 
@@ -161,17 +160,14 @@ def _target(one: _Standing) -> Target:
 
 
 _JUDGED = """
-SELECT j.id, j.document_id, j.grade, r.id, r.language, place.start, j."end" - j.start,
-  CASE WHEN place.start IS NULL AND j.revision_id IS NOT NULL THEN COALESCE(was.words, '') END
+SELECT j.id, j.document_id, j.grade, r.id, r.language, j.revision_id, j.start, j."end", CASE WHEN j.revision_id = r.id
+  THEN j.start ELSE NULLIF(strpos(live.text, substr(judged.text, j.start + 1, j."end" - j.start)), 0) - 1 END
 FROM search_judgement j
 JOIN search_goldenquery g ON g.id = j.golden_query_id
 JOIN kb_document d ON d.id = j.document_id AND d.collection_id = g.collection_id
 JOIN kb_revision r ON r.id = d.live_revision_id
 LEFT JOIN kb_revisiontext judged ON judged.revision_id = j.revision_id AND j.revision_id <> r.id
 LEFT JOIN kb_revisiontext live ON live.revision_id = r.id AND judged.revision_id IS NOT NULL
-CROSS JOIN LATERAL (SELECT substr(judged.text, j.start + 1, j."end" - j.start) AS words) was
-CROSS JOIN LATERAL (SELECT CASE WHEN j.revision_id = r.id THEN j.start
-  ELSE NULLIF(strpos(live.text, was.words), 0) - 1 END AS start) place
 WHERE j.golden_query_id = %s
 ORDER BY j.grade DESC, j.id
 """
