@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from kb import sentences
-from kb.reading import archive, encoding
+from kb.reading import archive, encoding, text
 from kb.reading.failures import Reason, Unreadable
 
 ROWS = 20_000
@@ -163,13 +163,13 @@ def _csv_row(line: int, values: dict[Any, Any]) -> Row | Mistake:
 
 
 def _names(*names: str) -> tuple[str, ...]:
-    """What a document may be called, its id first: each once, without those that are empty."""
-    return tuple(dict.fromkeys(filter(None, names)))
+    """What a document may be called, its id first: each once, as clean as titles are, without those that are empty."""
+    return tuple(dict.fromkeys(filter(None, map(text.clean, names))))
 
 
 def _write_csv(queries: Iterable[Asked], file: IO[bytes]) -> None:
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-    writer = csv.writer(text)
+    wrapped = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+    writer = csv.writer(wrapped)
     writer.writerow(COLUMNS)
     for query in queries:
         told = [query.text, query.language, query.note]
@@ -179,7 +179,7 @@ def _write_csv(queries: Iterable[Asked], file: IO[bytes]) -> None:
             writer.writerow(map(_guarded, [*told, *place]))
         if not query.judged:
             writer.writerow(map(_guarded, told))
-    text.detach()
+    wrapped.detach()
 
 
 def _guarded(cell: object) -> object:
@@ -315,13 +315,16 @@ def _join(queries: dict[str, _Linked], qrels: Iterable[_Qrel | Mistake], titles:
     yield from (query.row for query in queries.values() if not query.judged)
 
 
-def _judged_row(qrel: _Qrel, asked: dict[str, Any], titles: dict[str, str], file: str) -> Row:
+def _judged_row(qrel: _Qrel, asked: dict[str, Any], titles: dict[str, str], file: str) -> Row | Mistake:
     title, passage = titles.get(qrel.document, ""), _PASSAGE.fullmatch(qrel.document)
+    document, place = qrel.document, {}
     if passage:
         document, revision, start, end = passage.groups()
         place = _placed(int(revision), (int(start), int(end)))
-        return Row(qrel.line, {**asked, **place, "grade": qrel.grade}, _names(document, title), file)
-    return Row(qrel.line, {**asked, "grade": qrel.grade}, _names(qrel.document, title), file)
+    names = _names(document, title)
+    if not names:
+        return Mistake(qrel.line, _("A judgement needs a document."), file)
+    return Row(qrel.line, {**asked, **place, "grade": qrel.grade}, names, file)
 
 
 def _qrels(
@@ -473,10 +476,10 @@ def _read_trec(zipped: zipfile.ZipFile) -> Found:
     yield from _join(queries, qrels, {}, judged)
 
 
-def _topics(text: str) -> Iterator[tuple[int, str, str]]:
+def _topics(written: str) -> Iterator[tuple[int, str, str]]:
     """The line each topic begins on, the rest of its tag, and what is in it; in one pass, whatever the text."""
     line = 1
-    for number, part in enumerate(text.split("<top")):
+    for number, part in enumerate(written.split("<top")):
         if number and part[:1] in (">", " ", "\t", "\n"):
             head, _sign, body = part.partition(">")
             yield line, head, body.partition("</top>")[0]

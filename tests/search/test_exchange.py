@@ -388,6 +388,32 @@ def test_a_hostile_file_is_refused_in_good_time(notes, bring_in, name, file):
     assert mistakes(bring_in, file, name)
 
 
+NAMED = [
+    ("golden.jsonl", '{{"query": "x", "judgements": [{{"document": "{escaped}"}}]}}'),
+    ("beir.zip", {"queries.jsonl": '{{"_id": "1", "text": "x"}}', "qrels.tsv": "1\t{raw}\t1\n"}),
+    ("trec.zip", {"topics.txt": "<top>\n<num> 1\n<title> x\n</top>\n", "qrels.txt": "1 0 {raw} 1\n"}),
+]
+"""A query and a judgement on a document, whose name is to be put in."""
+
+
+def named(file: str | dict[str, str], name: str) -> bytes | str:
+    escaped = json.dumps(name)[1:-1]
+    if isinstance(file, str):
+        return file.format(escaped=escaped)
+    return zipped({path: content.format(raw=name) for path, content in file.items()})
+
+
+@pytest.mark.parametrize(("name", "file"), NAMED)
+def test_a_document_is_known_by_a_name_that_is_not_clean(notes, bring_in, name, file):
+    bring_in(named(file, "bo\0ats"), name)
+    assert Judgement.objects.get().document == notes["boats"]
+
+
+@pytest.mark.parametrize(("name", "file"), NAMED)
+def test_a_name_of_which_nothing_is_left_is_none(notes, bring_in, name, file):
+    assert mistakes(bring_in, named(file, "\0"), name)[0].endswith("ine 1: A judgement needs a document.")
+
+
 def test_a_hostile_zip_is_not_opened(notes, bring_in):
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
