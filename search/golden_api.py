@@ -3,6 +3,7 @@
 from typing import cast
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import FileResponse
 from django.shortcuts import get_object_or_404
@@ -76,8 +77,10 @@ class GoldenViewSet(_OfCollection):
         return Response(self.get_serializer(self.get_queryset().get(pk=query.pk)).data, status=201)
 
     def destroy(self, request: Request, collection_id: UUID, golden_id: UUID) -> Response:
-        self.writable_collection()
-        get_object_or_404(self.get_queryset(), pk=golden_id).delete()
+        collection = self.writable_collection()
+        with transaction.atomic():
+            golden.hold(collection)
+            get_object_or_404(self.get_queryset(), pk=golden_id).delete()
         return Response(status=204)
 
     @extend_schema(

@@ -4,15 +4,12 @@ import csv
 import io
 import json
 import re
-import time
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from threading import Barrier
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, transaction
 from django.utils import translation
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
@@ -20,7 +17,7 @@ from hypothesis import strategies as st
 
 from kb.models import Collection, RevisionText
 from kb.reading import text as texts
-from search import exchange, formats, golden
+from search import exchange, formats
 from search.models import GoldenQuery, Judgement
 from search.models.golden import Grade
 from tests.kb.test_at_once import together
@@ -451,32 +448,6 @@ def test_one_file_many_times_at_once(collection, alice, tmp_path):
     outcomes = together(*[lambda: exchange.bring_in(alice, collection, file, formats.FORMATS["csv"])] * 4)
     assert outcomes == [exchange.Imported(300, 0)] * 4
     assert GoldenQuery.objects.count() == 300
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_file_with_a_query_that_is_just_being_judged(notes, collection, alice, tmp_path):
-    file = tmp_path / "golden.csv"
-    file.write_text("query,note\ntides,from the file")
-    judged = Barrier(2)
-
-    def click() -> None:
-        with transaction.atomic():
-            golden.judge(alice, chunk_with("moon"), "tides", Grade.ANSWERS)
-            judged.wait()
-            for _attempt in range(500):
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT FROM pg_locks WHERE NOT granted")
-                    if cursor.rowcount:
-                        break
-                time.sleep(0.01)
-
-    def bring() -> exchange.Imported:
-        judged.wait()
-        return exchange.bring_in(alice, collection, file, formats.FORMATS["csv"])
-
-    assert together(click, bring) == [None, exchange.Imported(1, 0)]
-    [query] = GoldenQuery.objects.all()
-    assert (query.text, query.note, query.judgements.count()) == ("tides", "from the file", 1)
 
 
 def test_what_it_is_is_told_by_its_name_and_content(tmp_path: Path):
