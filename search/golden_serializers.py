@@ -6,6 +6,8 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.db.models.functions import Length
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from embeddings import reranking
@@ -69,21 +71,21 @@ class JudgementSerializer(Strict):
         if "passage" in told:
             return self._of_passage(told, known)
         if told.get("document_id") not in known.documents:
-            raise serializers.ValidationError({"document": ["There is no such document in this collection."]})
+            raise serializers.ValidationError({"document": [_("There is no such document in this collection.")]})
         judgement = Judgement(document_id=told["document_id"], grade=told["grade"])
         number, chars = told.get("revision"), told.get("chars")
         if number is None and chars is None:
             return judgement
         revision, length = known.texts.get((judgement.document_id, number or 0), (None, 0))
         if revision is None or chars is None or not chars[0] < chars[1] <= length:
-            raise serializers.ValidationError({"chars": ["This document has no such passage."]})
+            raise serializers.ValidationError({"chars": [_("This document has no such passage.")]})
         judgement.revision_id, (judgement.start, judgement.end) = revision, chars
         return judgement
 
     def _of_passage(self, told: dict[str, Any], known: _Known) -> Judgement:
         chunk = known.passages.get(told["passage"])
         if chunk is None or {"document_id", "revision", "chars"} & set(told):
-            raise serializers.ValidationError({"passage": ["Name a passage of this collection, and nothing else."]})
+            raise serializers.ValidationError({"passage": [_("Name a passage of this collection, and nothing else.")]})
         return Judgement(
             document_id=chunk.revision.document_id,
             revision=chunk.revision,
@@ -103,14 +105,14 @@ class GoldenQuerySerializer(Strict):
         required=False,
         max_length=JUDGEMENTS,  # type: ignore[call-arg]  # of the list, which the stubs do not know
         help_text=f"At most {JUDGEMENTS}.",
-        error_messages={"max_length": "A golden query may be made with at most {max_length} judgements."},
+        error_messages={"max_length": gettext_lazy("A golden query may be made with at most {max_length} judgements.")},
     )
     created_by = serializers.CharField(source="created_by.username", read_only=True, allow_null=True, default=None)
     created_at = serializers.DateTimeField(read_only=True)
 
     def validate_query(self, asked: str) -> str:
         if GoldenQuery.objects.filter(collection=self._collection, text=asked).exists():
-            raise serializers.ValidationError("This is a golden query of the collection already.")
+            raise serializers.ValidationError(_("This is a golden query of the collection already."))
         return asked
 
     def validate_judgements(self, told: list[dict[str, Any]]) -> list[Judgement]:
@@ -126,7 +128,7 @@ class GoldenQuerySerializer(Strict):
         if any(errors):
             raise serializers.ValidationError(errors)
         if len({(one.document_id, one.revision_id, one.start, one.end) for one in found}) < len(found):
-            raise serializers.ValidationError("One place is judged twice.")
+            raise serializers.ValidationError(_("One place is judged twice."))
         return found
 
     def to_golden_query(self) -> tuple[GoldenQuery, list[Judgement]]:
