@@ -129,9 +129,8 @@ def _read_csv(path: Path) -> Found:
     reader = csv.DictReader(chain([head], file), strict=True, delimiter=_separator(head))
     begin = blank + 1
     try:
-        named = set(reader.fieldnames or ())
-        if "query" not in named or named - set(COLUMNS):
-            yield Mistake(begin, _("The first line must name columns out of these: %s.") % ", ".join(COLUMNS))
+        if wrong := _wrong_with_head(reader.fieldnames or ()):
+            yield Mistake(begin, wrong)
             return
         begin = blank + reader.line_num + 1
         while values := next(reader, None):
@@ -151,13 +150,21 @@ def _unusable(failure: Unreadable) -> Mistake:
 
 
 def _separator(head: str) -> str:
-    """What divides the first line into more cells than anything else; a comma where nothing does."""
+    """What divides the head into more cells than anything else; a comma where nothing does."""
     return max(_SEPARATORS, key=head.count)
+
+
+def _wrong_with_head(named: Sequence[str]) -> str:
+    """Why a file with these columns cannot be used; empty where it can."""
+    if "query" not in named or set(named) - set(COLUMNS):
+        return _("The head must name columns out of these: %s.") % ", ".join(COLUMNS)
+    twice = next((name for name in named if named.count(name) > 1), "")
+    return _("The head names the column “%s” twice.") % twice if twice else ""
 
 
 def _csv_row(line: int, values: dict[Any, Any]) -> Row | Mistake:
     if None in values:
-        return Mistake(line, _("This line has more cells than the first line has columns."))
+        return Mistake(line, _("This line has more cells than the head has columns."))
     told = {name: _unguarded(value or "") for name, value in values.items()}
     return Row(line, told, _names(told.pop("document", ""), told.pop("title", "")))
 

@@ -147,7 +147,7 @@ class TestCsv:
         ),
         ("x,boats,9,0,5,", "“boats” has no revision 9 in this collection."),
         ("x,,1,0,5,", "A passage needs a document."),
-        ("x,boats,,,,,,", "This line has more cells than the first line has columns."),
+        ("x,boats,,,,,,", "This line has more cells than the head has columns."),
         (
             'x,"boats" y,,,,',
             "This line cannot be read: its quotation marks do not match, or a cell is too long.",
@@ -180,7 +180,13 @@ class TestCsv:
 
     @pytest.mark.parametrize("head", ["document\nboats\n", "query,colour\nx,red\n", "query;colour\nx;red\n"])
     def test_its_columns_must_be_known(self, notes, bring_in, head):
-        assert mistakes(bring_in, head)[0].startswith("Line 1: The first line must name columns out of these: query,")
+        assert mistakes(bring_in, head)[0].startswith("Line 1: The head must name columns out of these: query,")
+
+    @pytest.mark.parametrize("head", ["query,{0},{0}", "{0};query;{0}"])
+    @pytest.mark.parametrize("name", ["query", "grade"])
+    def test_a_column_that_is_named_twice_is_refused(self, notes, bring_in, head, name):
+        told = mistakes(bring_in, f"\n{head.format(name)}\nx\n")
+        assert told == [f"Line 2: The head names the column “{name}” twice."]
 
     @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
     @pytest.mark.parametrize("separator", [",", ";", "\t"])
@@ -199,7 +205,7 @@ class TestCsv:
         assert bring_in("\n \r\nquery,document\nx,boats\n") == exchange.Imported(1, 1)
         GoldenQuery.objects.all().delete()
         assert mistakes(bring_in, "\n\nquery,document\nx,ships\n")[0].startswith("Line 4: ")
-        assert mistakes(bring_in, "\nquestion\nx\n")[0].startswith("Line 2: The first line must name")
+        assert mistakes(bring_in, "\nquestion\nx\n")[0].startswith("Line 2: The head must name")
 
     def test_a_file_has_an_end(self, notes, bring_in, monkeypatch):
         monkeypatch.setattr(formats, "ROWS", 2)
