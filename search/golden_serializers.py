@@ -12,7 +12,7 @@ from rest_framework import serializers
 
 from embeddings import reranking
 from kb.models import Chunk, Collection, Document, RevisionText
-from kb.serializers import CleanField, Strict
+from kb.serializers import Asking, CleanField, Strict
 from search import evaluation
 from search.fields import CodeField
 from search.models import EvaluationRun, GoldenQuery, Judgement
@@ -170,14 +170,15 @@ class FiguresSerializer(serializers.Serializer):  # type: ignore[type-arg]
     )
 
 
-class EvaluationRequestSerializer(Strict):
+class EvaluationRequestSerializer(Asking):
+    """How a collection is measured. Null is as good as leaving a field out."""
+
     space = serializers.UUIDField(
         required=False, help_text="Another space than the one that is served; for managers of the collection."
     )
 
     rerank = serializers.BooleanField(
         required=False,
-        allow_null=True,
         default=None,
         help_text="In the order of the reranker, or as found; by default in the reranker's where one is set up.",
     )

@@ -202,6 +202,11 @@ class TestEvaluations:
         assert "space" in api.post(evaluations, {"space": str(uuid.uuid4())}).json()["errors"]
         assert api.post(evaluations, {"space": str(space.pk)}).status_code == 202
 
+    def test_null_is_as_good_as_leaving_out(self, notes, golden, api, evaluations):
+        golden("x", notes["boats"])
+        started = api.post(evaluations, {"space": None, "rerank": None})
+        assert (started.status_code, started.json()["id"]) == (202, api.post(evaluations).json()["id"])
+
 
 class TestWhoMay:
     @pytest.fixture
