@@ -22,7 +22,7 @@ class StablePagination(CursorPagination):
         try:
             return super().paginate_queryset(queryset, request, view)
         except (ValueError, TypeError, DataError, ValidationError) as error:
-            raise NotFound("Invalid cursor") from error
+            raise NotFound from error
 
     def get_paginated_response(self, data: Any) -> Response:
         body = {"results": data, "next": self.get_next_link(), "previous": self.get_previous_link()}

@@ -12,6 +12,7 @@ from django.views import defaults
 from rest_framework import exceptions
 from rest_framework.response import Response
 
+from kb import sentences
 from kb.reading.failures import Reason, Unreadable
 
 MEDIA_TYPE = "application/problem+json"
@@ -46,7 +47,7 @@ def handle(exception: Exception, context: dict[str, Any]) -> Response | None:
 
     if isinstance(exception, Unreadable):
         status = status_of(exception)
-        return _answer(document(status, exception.detail, reason=str(exception.reason)), status)
+        return _answer(document(status, sentences.said(str(exception.detail)), reason=str(exception.reason)), status)
     if isinstance(exception, OperationalError | InterfaceError):
         return _answer(document(503, _("The database does not answer. Try again in a moment.")), 503)
     if isinstance(exception, ObjectDoesNotExist):

@@ -1,7 +1,8 @@
 """The sentences that readers and workers write, in the language of whoever looks at them.
 
-They are stored in English, for the API and the log: when a file is read nobody is there to have a language, and the
-readers know nothing of Django. A page recognises the sentence by its words, and says it again with the same values.
+They are stored in English: when a file is read nobody is there to have a language, and the readers know nothing of
+Django. The log has them as they are, and so has the API where it tells of a document: programs compare them. Pages,
+imports and the errors of the API recognise a sentence by its words, and say it again with the same values.
 """
 
 import re

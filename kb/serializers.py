@@ -1,11 +1,13 @@
 """The JSON shapes of the knowledge base (API, `/api/v1/`)."""
 
 import json
+from contextlib import suppress
 from typing import Any
 
 from django.utils.translation import gettext as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.fields import SkipField
 
 from embeddings import instructions
 from kb.models import Chunk, Collection, Document, Domain, Revision, State
@@ -37,6 +39,25 @@ class Strict(serializers.Serializer):  # type: ignore[type-arg]
 
     def _refusal(self, name: object) -> str:
         return _("This field cannot be set.") if name in self.fields else _("There is no such field.")
+
+
+class Asking(Strict):
+    """Null is as good as leaving out a field that need not be given: some programs always send all fields."""
+
+    def get_fields(self) -> dict[str, Any]:
+        fields = super().get_fields()
+        for field in fields.values():
+            field.allow_null = field.allow_null or not field.required
+        return fields
+
+    def to_internal_value(self, data: Any) -> Any:
+        told = super().to_internal_value(data)
+        for field in self.fields.values():
+            if field.source in told and told[field.source] is None:
+                del told[field.source]
+                with suppress(SkipField):
+                    told[field.source] = field.get_default()
+        return told
 
 
 class CleanField(serializers.CharField):

@@ -12,6 +12,7 @@ from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.core.files.uploadhandler import StopUpload, TemporaryFileUploadHandler
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
 
 from kb.reading.failures import Reason, Unreadable
 
@@ -42,13 +43,13 @@ class LimitedFileUploadHandler(TemporaryFileUploadHandler):
         super().new_file(*args, **kwargs)
         self._received = 0
         if shutil.disk_usage(settings.FILE_UPLOAD_TEMP_DIR).free - self._announced < settings.DISK_RESERVE:
-            self._refuse(Reason.STORAGE_FULL, "The server has no room for this file. Tell its operator.")
+            self._refuse(Reason.STORAGE_FULL, _("The server has no room for this file. Tell its operator."))
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> None:
         self._received += len(raw_data)
         if self._received > settings.UPLOAD_LIMIT:
-            limit = settings.UPLOAD_LIMIT // (1024 * 1024)
-            self._refuse(Reason.TOO_LARGE, f"The file is larger than {limit} MiB, the limit here.")
+            told = _("The file is larger than %(limit)s MiB, the limit here.")
+            self._refuse(Reason.TOO_LARGE, told % {"limit": settings.UPLOAD_LIMIT // (1024 * 1024)})
         super().receive_data_chunk(raw_data, start)
 
     def _refuse(self, reason: Reason, detail: str) -> None:

@@ -51,7 +51,7 @@ class Imported:
 
 def bring_in(user: User, collection: Collection, path: Path, kind: Format) -> Imported:
     """Add the golden queries of a file to a collection, in one transaction. A query that is there already is given what
-    the file says of it. Raises Mistaken."""
+    the file says of it. Raises Mistaken; Http404 where the collection has been deleted meanwhile."""
     rows: list[Row] = []
     mistakes: list[Mistake] = []
     for found in kind.read(path):

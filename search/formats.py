@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from kb import sentences
-from kb.reading import archive, encoding
+from kb.reading import archive, encoding, text
 from kb.reading.failures import Reason, Unreadable
 
 ROWS = 20_000
@@ -129,9 +129,8 @@ def _read_csv(path: Path) -> Found:
     reader = csv.DictReader(chain([head], file), strict=True, delimiter=_separator(head))
     begin = blank + 1
     try:
-        named = set(reader.fieldnames or ())
-        if "query" not in named or named - set(COLUMNS):
-            yield Mistake(begin, _("The first line must name columns out of these: %s.") % ", ".join(COLUMNS))
+        if wrong := _wrong_with_head(reader.fieldnames or ()):
+            yield Mistake(begin, wrong)
             return
         begin = blank + reader.line_num + 1
         while values := next(reader, None):
@@ -151,25 +150,33 @@ def _unusable(failure: Unreadable) -> Mistake:
 
 
 def _separator(head: str) -> str:
-    """What divides the first line into more cells than anything else; a comma where nothing does."""
+    """What divides the head into more cells than anything else; a comma where nothing does."""
     return max(_SEPARATORS, key=head.count)
+
+
+def _wrong_with_head(named: Sequence[str]) -> str:
+    """Why a file with these columns cannot be used; empty where it can."""
+    if "query" not in named or set(named) - set(COLUMNS):
+        return _("The head must name columns out of these: %s.") % ", ".join(COLUMNS)
+    twice = next((name for name in named if named.count(name) > 1), "")
+    return _("The head names the column “%s” twice.") % twice if twice else ""
 
 
 def _csv_row(line: int, values: dict[Any, Any]) -> Row | Mistake:
     if None in values:
-        return Mistake(line, _("This line has more cells than the first line has columns."))
+        return Mistake(line, _("This line has more cells than the head has columns."))
     told = {name: _unguarded(value or "") for name, value in values.items()}
     return Row(line, told, _names(told.pop("document", ""), told.pop("title", "")))
 
 
 def _names(*names: str) -> tuple[str, ...]:
-    """What a document may be called, its id first: each once, without those that are empty."""
-    return tuple(dict.fromkeys(filter(None, names)))
+    """What a document may be called, its id first: each once, as clean as titles are, without those that are empty."""
+    return tuple(dict.fromkeys(filter(None, map(text.clean, names))))
 
 
 def _write_csv(queries: Iterable[Asked], file: IO[bytes]) -> None:
-    text = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
-    writer = csv.writer(text)
+    wrapped = io.TextIOWrapper(file, encoding="utf-8", newline="", write_through=True)
+    writer = csv.writer(wrapped)
     writer.writerow(COLUMNS)
     for query in queries:
         told = [query.text, query.language, query.note]
@@ -179,7 +186,7 @@ def _write_csv(queries: Iterable[Asked], file: IO[bytes]) -> None:
             writer.writerow(map(_guarded, [*told, *place]))
         if not query.judged:
             writer.writerow(map(_guarded, told))
-    text.detach()
+    wrapped.detach()
 
 
 def _guarded(cell: object) -> object:
@@ -315,13 +322,16 @@ def _join(queries: dict[str, _Linked], qrels: Iterable[_Qrel | Mistake], titles:
     yield from (query.row for query in queries.values() if not query.judged)
 
 
-def _judged_row(qrel: _Qrel, asked: dict[str, Any], titles: dict[str, str], file: str) -> Row:
+def _judged_row(qrel: _Qrel, asked: dict[str, Any], titles: dict[str, str], file: str) -> Row | Mistake:
     title, passage = titles.get(qrel.document, ""), _PASSAGE.fullmatch(qrel.document)
+    document, place = qrel.document, {}
     if passage:
         document, revision, start, end = passage.groups()
         place = _placed(int(revision), (int(start), int(end)))
-        return Row(qrel.line, {**asked, **place, "grade": qrel.grade}, _names(document, title), file)
-    return Row(qrel.line, {**asked, "grade": qrel.grade}, _names(qrel.document, title), file)
+    names = _names(document, title)
+    if not names:
+        return Mistake(qrel.line, _("A judgement needs a document."), file)
+    return Row(qrel.line, {**asked, **place, "grade": qrel.grade}, names, file)
 
 
 def _qrels(
@@ -473,10 +483,10 @@ def _read_trec(zipped: zipfile.ZipFile) -> Found:
     yield from _join(queries, qrels, {}, judged)
 
 
-def _topics(text: str) -> Iterator[tuple[int, str, str]]:
+def _topics(written: str) -> Iterator[tuple[int, str, str]]:
     """The line each topic begins on, the rest of its tag, and what is in it; in one pass, whatever the text."""
     line = 1
-    for number, part in enumerate(text.split("<top")):
+    for number, part in enumerate(written.split("<top")):
         if number and part[:1] in (">", " ", "\t", "\n"):
             head, _sign, body = part.partition(">")
             yield line, head, body.partition("</top>")[0]

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
+from django.shortcuts import get_object_or_404
 
 from kb.models import Chunk, Collection, User
 from kb.reading import text
@@ -72,6 +73,7 @@ def add(user: User, query: GoldenQuery, judgements: Sequence[Judgement]) -> None
     """Keep a new golden query with its judgements."""
     query.created_by = user
     with transaction.atomic():
+        hold(query.collection)
         query.save(force_insert=True)
         for judgement in judgements:
             judgement.golden_query = query
@@ -80,8 +82,8 @@ def add(user: User, query: GoldenQuery, judgements: Sequence[Judgement]) -> None
 
 def hold(collection: Collection) -> None:
     """Let nobody else change the golden queries of a collection by what is there already, until the transaction ends:
-    clicks and imports go one after the other."""
-    Collection.objects.select_for_update(no_key=True, of=("self",)).get(pk=collection.pk)
+    clicks, forms and imports go one after the other. Raises Http404 where the collection has been deleted meanwhile."""
+    get_object_or_404(Collection.objects.select_for_update(no_key=True, of=("self",)), pk=collection.pk)
 
 
 def _place(chunk: Chunk) -> dict[str, Any]:

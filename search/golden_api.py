@@ -3,9 +3,11 @@
 from typing import cast
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import FileResponse
 from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers, viewsets
@@ -40,7 +42,7 @@ class _OfCollection(viewsets.GenericViewSet):  # type: ignore[type-arg]
     def writable_collection(self) -> Collection:
         collection = self.collection()
         if not Collection.objects.writable_by(self.request.user).filter(pk=collection.pk).exists():
-            raise PermissionDenied("You may read this collection, but not add to it.")
+            raise PermissionDenied(_("You may read this collection, but not add to it."))
         return collection
 
     def person(self) -> User:
@@ -76,8 +78,10 @@ class GoldenViewSet(_OfCollection):
         return Response(self.get_serializer(self.get_queryset().get(pk=query.pk)).data, status=201)
 
     def destroy(self, request: Request, collection_id: UUID, golden_id: UUID) -> Response:
-        self.writable_collection()
-        get_object_or_404(self.get_queryset(), pk=golden_id).delete()
+        collection = self.writable_collection()
+        with transaction.atomic():
+            golden.hold(collection)
+            get_object_or_404(self.get_queryset(), pk=golden_id).delete()
         return Response(status=204)
 
     @extend_schema(
@@ -95,7 +99,7 @@ class GoldenViewSet(_OfCollection):
         collection = self.writable_collection()
         files = list(uploads.uploaded(request))
         if len(files) != 1:
-            raise serializers.ValidationError({"file": ["There must be one file."]})
+            raise serializers.ValidationError({"file": [_("There must be one file.")]})
         try:
             imported = exchange.receive(self.person(), collection, files[0])
         except exchange.Mistaken as mistaken:
@@ -115,7 +119,8 @@ class GoldenViewSet(_OfCollection):
         collection = self.collection()
         form = request.query_params.get("as", _DEFAULT_FORM)
         if form not in formats.FORMATS:
-            raise serializers.ValidationError({"as": [f"One of {', '.join(formats.FORMATS)}."]})
+            told = _("This must be one of these: %(forms)s.") % {"forms": ", ".join(formats.FORMATS)}
+            raise serializers.ValidationError({"as": [told]})
         return exchange.download(collection, formats.FORMATS[form])
 
 
@@ -149,4 +154,4 @@ class EvaluationViewSet(_OfCollection):
 
     def _must_manage(self, collection: Collection) -> None:
         if not Collection.objects.managed_by(self.request.user).filter(pk=collection.pk).exists():
-            raise PermissionDenied("Only the owner and managers of a collection may measure it in another space.")
+            raise PermissionDenied(_("Only the owner and managers of a collection may measure it in another space."))

@@ -6,11 +6,13 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.db.models.functions import Length
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from rest_framework import serializers
 
 from embeddings import reranking
 from kb.models import Chunk, Collection, Document, RevisionText
-from kb.serializers import CleanField, Strict
+from kb.serializers import Asking, CleanField, Strict
 from search import evaluation
 from search.fields import CodeField
 from search.models import EvaluationRun, GoldenQuery, Judgement
@@ -69,21 +71,21 @@ class JudgementSerializer(Strict):
         if "passage" in told:
             return self._of_passage(told, known)
         if told.get("document_id") not in known.documents:
-            raise serializers.ValidationError({"document": ["There is no such document in this collection."]})
+            raise serializers.ValidationError({"document": [_("There is no such document in this collection.")]})
         judgement = Judgement(document_id=told["document_id"], grade=told["grade"])
         number, chars = told.get("revision"), told.get("chars")
         if number is None and chars is None:
             return judgement
         revision, length = known.texts.get((judgement.document_id, number or 0), (None, 0))
         if revision is None or chars is None or not chars[0] < chars[1] <= length:
-            raise serializers.ValidationError({"chars": ["This document has no such passage."]})
+            raise serializers.ValidationError({"chars": [_("This document has no such passage.")]})
         judgement.revision_id, (judgement.start, judgement.end) = revision, chars
         return judgement
 
     def _of_passage(self, told: dict[str, Any], known: _Known) -> Judgement:
         chunk = known.passages.get(told["passage"])
         if chunk is None or {"document_id", "revision", "chars"} & set(told):
-            raise serializers.ValidationError({"passage": ["Name a passage of this collection, and nothing else."]})
+            raise serializers.ValidationError({"passage": [_("Name a passage of this collection, and nothing else.")]})
         return Judgement(
             document_id=chunk.revision.document_id,
             revision=chunk.revision,
@@ -103,14 +105,14 @@ class GoldenQuerySerializer(Strict):
         required=False,
         max_length=JUDGEMENTS,  # type: ignore[call-arg]  # of the list, which the stubs do not know
         help_text=f"At most {JUDGEMENTS}.",
-        error_messages={"max_length": "A golden query may be made with at most {max_length} judgements."},
+        error_messages={"max_length": gettext_lazy("A golden query may be made with at most {max_length} judgements.")},
     )
     created_by = serializers.CharField(source="created_by.username", read_only=True, allow_null=True, default=None)
     created_at = serializers.DateTimeField(read_only=True)
 
     def validate_query(self, asked: str) -> str:
         if GoldenQuery.objects.filter(collection=self._collection, text=asked).exists():
-            raise serializers.ValidationError("This is a golden query of the collection already.")
+            raise serializers.ValidationError(_("This is a golden query of the collection already."))
         return asked
 
     def validate_judgements(self, told: list[dict[str, Any]]) -> list[Judgement]:
@@ -126,7 +128,7 @@ class GoldenQuerySerializer(Strict):
         if any(errors):
             raise serializers.ValidationError(errors)
         if len({(one.document_id, one.revision_id, one.start, one.end) for one in found}) < len(found):
-            raise serializers.ValidationError("One place is judged twice.")
+            raise serializers.ValidationError(_("One place is judged twice."))
         return found
 
     def to_golden_query(self) -> tuple[GoldenQuery, list[Judgement]]:
@@ -168,14 +170,15 @@ class FiguresSerializer(serializers.Serializer):  # type: ignore[type-arg]
     )
 
 
-class EvaluationRequestSerializer(Strict):
+class EvaluationRequestSerializer(Asking):
+    """How a collection is measured. Null is as good as leaving a field out."""
+
     space = serializers.UUIDField(
         required=False, help_text="Another space than the one that is served; for managers of the collection."
     )
 
     rerank = serializers.BooleanField(
         required=False,
-        allow_null=True,
         default=None,
         help_text="In the order of the reranker, or as found; by default in the reranker's where one is set up.",
     )

@@ -1,10 +1,13 @@
 """Pages of golden queries: the ones of a collection, how well its search does by them, and one click on a hit."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from uuid import UUID
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
+from django.db import transaction
 from django.http import FileResponse, Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -40,32 +43,18 @@ def index(request: HttpRequest, slug: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def detail(request: HttpRequest, slug: str, query_id: UUID) -> HttpResponse:
     """One golden query with its judgements, to be changed by whoever may."""
-    query = _query(request, slug, query_id)
-    may_write = access.may_write(request, query.collection)
-    form = GoldenQueryForm(request.POST or None, instance=query)
     if request.method == "POST":
-        access.writable_collection(request, slug)
-        if form.is_valid():
-            form.save()
-            messages.success(request, _("The golden query is saved."))
-            return returning.to(query.get_absolute_url())
-    judgements = query.judgements.select_related("document", "revision")
-    context = {
-        "query": _query(request, slug, query_id),  # the form has changed its own
-        "form": form,
-        "judgements": [(one, _address(one)) for one in judgements],
-        "changes": judging.changes(query),
-        "grades": Grade.choices,
-        "may_write": may_write,
-    }
-    return render(request, "golden/detail.html", context)
+        return _change(request, slug, query_id)
+    query = _query(request, slug, query_id)
+    return _render_detail(request, query, GoldenQueryForm(instance=query))
 
 
 @login_required
 @require_POST
 def delete(request: HttpRequest, slug: str, query_id: UUID) -> HttpResponse:
     """Delete a golden query with its judgements."""
-    _writable_query(request, slug, query_id).delete()
+    with _held(request, slug, query_id) as query:
+        query.delete()
     messages.success(request, _("The golden query is deleted."))
     return returning.to(reverse("golden", args=[slug]))
 
@@ -74,11 +63,11 @@ def delete(request: HttpRequest, slug: str, query_id: UUID) -> HttpResponse:
 @require_POST
 def grade(request: HttpRequest, slug: str, query_id: UUID, judgement_id: int) -> HttpResponse:
     """Give a judgement another grade."""
-    query = _writable_query(request, slug, query_id)
-    form = GradeForm(request.POST, instance=get_object_or_404(query.judgements, pk=judgement_id))
-    if form.is_valid():
-        form.save()
-        messages.success(request, _("The grade is changed."))
+    with _held(request, slug, query_id) as query:
+        form = GradeForm(request.POST, instance=get_object_or_404(query.judgements, pk=judgement_id))
+        if form.is_valid():
+            form.save()
+            messages.success(request, _("The grade is changed."))
     return returning.to(query.get_absolute_url())
 
 
@@ -86,8 +75,8 @@ def grade(request: HttpRequest, slug: str, query_id: UUID, judgement_id: int) ->
 @require_POST
 def remove(request: HttpRequest, slug: str, query_id: UUID, judgement_id: int) -> HttpResponse:
     """Take a judgement away."""
-    query = _writable_query(request, slug, query_id)
-    get_object_or_404(query.judgements, pk=judgement_id).delete()
+    with _held(request, slug, query_id) as query:
+        get_object_or_404(query.judgements, pk=judgement_id).delete()
     messages.success(request, _("The judgement is taken away."))
     return returning.to(query.get_absolute_url())
 
@@ -173,9 +162,35 @@ def _query(request: HttpRequest, slug: str, query_id: UUID) -> GoldenQuery:
     return get_object_or_404(visible, pk=query_id, collection__slug=slug)
 
 
-def _writable_query(request: HttpRequest, slug: str, query_id: UUID) -> GoldenQuery:
-    access.writable_collection(request, slug)
-    return _query(request, slug, query_id)
+@contextmanager
+def _held(request: HttpRequest, slug: str, query_id: UUID) -> Iterator[GoldenQuery]:
+    """A golden query, when this person may change it; nobody else does meanwhile. Raises Http404, PermissionDenied."""
+    with transaction.atomic():
+        golden.hold(access.writable_collection(request, slug))
+        yield _query(request, slug, query_id)
+
+
+def _change(request: HttpRequest, slug: str, query_id: UUID) -> HttpResponse:
+    with _held(request, slug, query_id) as query:
+        form = GoldenQueryForm(request.POST, instance=query)
+        if form.is_valid():
+            form.save()
+            messages.success(request, _("The golden query is saved."))
+            return returning.to(query.get_absolute_url())
+    return _render_detail(request, _query(request, slug, query_id), form)  # the form has changed its own
+
+
+def _render_detail(request: HttpRequest, query: GoldenQuery, form: GoldenQueryForm) -> HttpResponse:
+    judgements = query.judgements.select_related("document", "revision")
+    context = {
+        "query": query,
+        "form": form,
+        "judgements": [(one, _address(one)) for one in judgements],
+        "changes": judging.changes(query),
+        "grades": Grade.choices,
+        "may_write": access.may_write(request, query.collection),
+    }
+    return render(request, "golden/detail.html", context)
 
 
 def _address(judgement: Judgement) -> str:

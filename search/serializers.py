@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from rest_framework import serializers
 
 from embeddings import reranking
-from kb.serializers import MetadataField, Strict
+from kb.serializers import Asking, MetadataField, Strict
 from search import highlights
 from search.fields import CodeField
 from search.hits import GROUPS, MODES, Answer, Citation, Cursor, Hit, Neighbour, Query
@@ -37,8 +37,8 @@ def _sealed(cursor: Cursor | None) -> str | None:
     return base64.urlsafe_b64encode(_SEALED.pack(*fields)).decode()
 
 
-class QuerySerializer(Strict):
-    """What a search is asked."""
+class QuerySerializer(Asking):
+    """What a search is asked. Null is as good as leaving a field out."""
 
     query = serializers.CharField(
         max_length=4000,
@@ -63,13 +63,11 @@ class QuerySerializer(Strict):
     created_before = serializers.DateTimeField(required=False)
     rerank = serializers.BooleanField(
         required=False,
-        allow_null=True,
         default=None,
         help_text="Let the reranker order the first passages; by default where one is set up, but for words alone.",
     )
     balance_languages = serializers.BooleanField(
         required=False,
-        allow_null=True,
         default=None,
         help_text="Centre embeddings by language. Left out, the collections say: by default where there are several.",
     )
@@ -92,9 +90,7 @@ class QuerySerializer(Strict):
         help_text="With `sentences`, also the sentences that answer, of the first "
         f"{highlights.MOST_PASSAGES} passages, as many as the encoder reads within a second.",
     )
-    cursor = serializers.CharField(
-        max_length=64, required=False, allow_null=True, help_text="The next_cursor of the page before."
-    )
+    cursor = serializers.CharField(max_length=64, required=False, help_text="The next_cursor of the page before.")
 
     def validate_cursor(self, given: str | None) -> Cursor | None:
         return _unsealed(given) if given else None

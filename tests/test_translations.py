@@ -1,5 +1,9 @@
 """Every word for people is there in every language."""
 
+import ast
+import re
+from collections.abc import Iterator
+
 import pytest
 from babel.messages import Catalog, pofile
 from django.core.management import CommandError, call_command
@@ -61,3 +65,53 @@ def test_compiled_ones_are_used(monkeypatch):
     with translation.override("zh-hans"):
         assert translation.gettext("Sign out") == "退出登录"
     assert translation.gettext("Sign out") == "Sign out"
+
+
+REFUSALS = {
+    "APIException", "AuthenticationFailed", "NotFound", "ParseError", "PermissionDenied", "ValidationError", "NotNow",
+    "Unpreviewable", "Unready", "Unserved", "BadInstruction", "BadQuery", "Busy", "InUse", "Mistake", "Refused",
+    "TooLong", "Unmeasurable", "_Unplaced", "_refuse", "add_error",
+}  # fmt: skip
+"""What people, and programs in their language, are refused something with."""
+
+ENGLISH = {"embeddings/api.py"}
+"""OpenAI's API speaks English, as its clients expect."""
+
+
+def refusing(tree: ast.AST) -> Iterator[ast.expr]:
+    """What says why something is refused."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and _name(node.func) in REFUSALS:
+            yield from (*node.args, *(one.value for one in node.keywords))
+        if isinstance(node, ast.keyword) and node.arg == "error_messages":
+            yield node.value
+        if isinstance(node, ast.Assign) and _name(node.targets[0]) == "default_detail":
+            yield node.value
+
+
+def untranslated(node: ast.AST) -> Iterator[str]:
+    """The words in an expression that no call of gettext is around."""
+    if isinstance(node, ast.Call) and _name(node.func) in ("_", "gettext", "gettext_lazy", "ngettext"):
+        return
+    if isinstance(node, ast.Constant) and re.search("[A-Za-z]+ [a-z]+", str(node.value)):
+        yield str(node.value)
+    for inner in ast.iter_child_nodes(node):
+        yield from untranslated(inner)
+
+
+def _name(node: ast.expr) -> str:
+    return str(getattr(node, "id", getattr(node, "attr", "")))
+
+
+def test_why_something_is_refused_is_translated():
+    found = []
+    for name, code in translations._files():
+        if name.endswith(".py") and not re.search("/(management|migrations)/", name) and name not in ENGLISH:
+            why = [one for expression in refusing(ast.parse(code)) for one in untranslated(expression)]
+            found += [f"{name}: {one}" for one in why]
+    assert found == []
+
+
+def test_words_that_are_not_translated_are_found():
+    tree = ast.parse('raise ValidationError({"x": [f"One of {y}.", _("Of all") % {"n": 1}, "a <= b / 2."]})')
+    assert [one for expression in refusing(tree) for one in untranslated(expression)] == ["One of "]

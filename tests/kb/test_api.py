@@ -1,8 +1,10 @@
 """The REST API of collections and documents."""
 
 import json
+from pathlib import Path
 
 import pytest
+from django.core.files.storage import default_storage
 from django.core.files.uploadedfile import SimpleUploadedFile
 from rest_framework.test import APIClient
 
@@ -161,6 +163,18 @@ class TestChunkingPreview:
         assert answer.status_code == 503
         assert "cannot read files just now" in answer.json()["detail"]
 
+    def test_what_a_reader_says_of_a_file_is_told_in_the_language_of_the_caller(self, api, collection, document):
+        stored = Document.objects.with_revisions().get().shown.stored_name
+        Path(default_storage.path(stored)).write_bytes(b"%PDF-1.7")
+        for language, told in (
+            ("en", "By its name this is a Markdown file"),
+            ("zh-hans", "从名称看这是 Markdown 文件"),
+        ):
+            api.defaults["HTTP_ACCEPT_LANGUAGE"] = language
+            answer = self.ask(api, collection, document=document)
+            assert (answer.status_code, answer.json()["reason"]) == (400, "type_mismatch")
+            assert answer.json()["detail"].startswith(told)
+
     def test_who_may(self, collection, document, bob, charlie):
         Membership.objects.create(collection=collection, user=bob, role=Role.CONTRIBUTOR)
         assert self.ask(client_of(bob), collection, document=document).status_code == 403
@@ -205,6 +219,15 @@ class TestUpload:
     def test_a_full_disk_is_507(self, api, collection, settings):
         settings.DISK_RESERVE = 1 << 60
         assert send(api, collection).status_code == 507
+
+    def test_why_it_is_refused_is_told_in_the_language_of_the_caller(self, api, collection, settings):
+        api.defaults["HTTP_ACCEPT_LANGUAGE"] = "zh-hans"
+        settings.UPLOAD_LIMIT = 1 << 20
+        large = send(api, collection, content=b"x" * (2 << 20))
+        assert large.json()["detail"] == "文件超过了此处的上限 1 MiB。"
+        settings.DISK_RESERVE = 1 << 60
+        full = send(api, collection).json()
+        assert full["detail"] == "服务器的存储空间不足，无法存放此文件。请告知服务器管理员。"
 
     def test_no_file_is_400(self, api, collection):
         answer = api.post(f"/api/v1/collections/{collection.pk}/documents/", {}, format="multipart")

@@ -4,15 +4,12 @@ import csv
 import io
 import json
 import re
-import time
 import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from threading import Barrier
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, transaction
 from django.utils import translation
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis
@@ -20,7 +17,7 @@ from hypothesis import strategies as st
 
 from kb.models import Collection, RevisionText
 from kb.reading import text as texts
-from search import exchange, formats, golden
+from search import exchange, formats
 from search.models import GoldenQuery, Judgement
 from search.models.golden import Grade
 from tests.kb.test_at_once import together
@@ -150,7 +147,7 @@ class TestCsv:
         ),
         ("x,boats,9,0,5,", "“boats” has no revision 9 in this collection."),
         ("x,,1,0,5,", "A passage needs a document."),
-        ("x,boats,,,,,,", "This line has more cells than the first line has columns."),
+        ("x,boats,,,,,,", "This line has more cells than the head has columns."),
         (
             'x,"boats" y,,,,',
             "This line cannot be read: its quotation marks do not match, or a cell is too long.",
@@ -183,7 +180,13 @@ class TestCsv:
 
     @pytest.mark.parametrize("head", ["document\nboats\n", "query,colour\nx,red\n", "query;colour\nx;red\n"])
     def test_its_columns_must_be_known(self, notes, bring_in, head):
-        assert mistakes(bring_in, head)[0].startswith("Line 1: The first line must name columns out of these: query,")
+        assert mistakes(bring_in, head)[0].startswith("Line 1: The head must name columns out of these: query,")
+
+    @pytest.mark.parametrize("head", ["query,{0},{0}", "{0};query;{0}"])
+    @pytest.mark.parametrize("name", ["query", "grade"])
+    def test_a_column_that_is_named_twice_is_refused(self, notes, bring_in, head, name):
+        told = mistakes(bring_in, f"\n{head.format(name)}\nx\n")
+        assert told == [f"Line 2: The head names the column “{name}” twice."]
 
     @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
     @pytest.mark.parametrize("separator", [",", ";", "\t"])
@@ -202,7 +205,7 @@ class TestCsv:
         assert bring_in("\n \r\nquery,document\nx,boats\n") == exchange.Imported(1, 1)
         GoldenQuery.objects.all().delete()
         assert mistakes(bring_in, "\n\nquery,document\nx,ships\n")[0].startswith("Line 4: ")
-        assert mistakes(bring_in, "\nquestion\nx\n")[0].startswith("Line 2: The first line must name")
+        assert mistakes(bring_in, "\nquestion\nx\n")[0].startswith("Line 2: The head must name")
 
     def test_a_file_has_an_end(self, notes, bring_in, monkeypatch):
         monkeypatch.setattr(formats, "ROWS", 2)
@@ -388,6 +391,32 @@ def test_a_hostile_file_is_refused_in_good_time(notes, bring_in, name, file):
     assert mistakes(bring_in, file, name)
 
 
+NAMED = [
+    ("golden.jsonl", '{{"query": "x", "judgements": [{{"document": "{escaped}"}}]}}'),
+    ("beir.zip", {"queries.jsonl": '{{"_id": "1", "text": "x"}}', "qrels.tsv": "1\t{raw}\t1\n"}),
+    ("trec.zip", {"topics.txt": "<top>\n<num> 1\n<title> x\n</top>\n", "qrels.txt": "1 0 {raw} 1\n"}),
+]
+"""A query and a judgement on a document, whose name is to be put in."""
+
+
+def named(file: str | dict[str, str], name: str) -> bytes | str:
+    escaped = json.dumps(name)[1:-1]
+    if isinstance(file, str):
+        return file.format(escaped=escaped)
+    return zipped({path: content.format(raw=name) for path, content in file.items()})
+
+
+@pytest.mark.parametrize(("name", "file"), NAMED)
+def test_a_document_is_known_by_a_name_that_is_not_clean(notes, bring_in, name, file):
+    bring_in(named(file, "bo\0ats"), name)
+    assert Judgement.objects.get().document == notes["boats"]
+
+
+@pytest.mark.parametrize(("name", "file"), NAMED)
+def test_a_name_of_which_nothing_is_left_is_none(notes, bring_in, name, file):
+    assert mistakes(bring_in, named(file, "\0"), name)[0].endswith("ine 1: A judgement needs a document.")
+
+
 def test_a_hostile_zip_is_not_opened(notes, bring_in):
     bomb = io.BytesIO()
     with zipfile.ZipFile(bomb, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -425,32 +454,6 @@ def test_one_file_many_times_at_once(collection, alice, tmp_path):
     outcomes = together(*[lambda: exchange.bring_in(alice, collection, file, formats.FORMATS["csv"])] * 4)
     assert outcomes == [exchange.Imported(300, 0)] * 4
     assert GoldenQuery.objects.count() == 300
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_file_with_a_query_that_is_just_being_judged(notes, collection, alice, tmp_path):
-    file = tmp_path / "golden.csv"
-    file.write_text("query,note\ntides,from the file")
-    judged = Barrier(2)
-
-    def click() -> None:
-        with transaction.atomic():
-            golden.judge(alice, chunk_with("moon"), "tides", Grade.ANSWERS)
-            judged.wait()
-            for _attempt in range(500):
-                with connection.cursor() as cursor:
-                    cursor.execute("SELECT FROM pg_locks WHERE NOT granted")
-                    if cursor.rowcount:
-                        break
-                time.sleep(0.01)
-
-    def bring() -> exchange.Imported:
-        judged.wait()
-        return exchange.bring_in(alice, collection, file, formats.FORMATS["csv"])
-
-    assert together(click, bring) == [None, exchange.Imported(1, 0)]
-    [query] = GoldenQuery.objects.all()
-    assert (query.text, query.note, query.judgements.count()) == ("tides", "from the file", 1)
 
 
 def test_what_it_is_is_told_by_its_name_and_content(tmp_path: Path):

@@ -87,6 +87,35 @@ def test_each_judgement_that_cannot_be_used_is_named(notes, api, address):
     ]
 
 
+CHINESE = {"Accept-Language": "zh-hans"}
+
+
+def test_why_it_is_refused_is_told_in_the_language_of_the_caller(notes, golden, api, address, evaluations, bob, space):
+    golden("known")
+    tides, nothing = {"document": str(notes["tides"].pk)}, str(uuid.UUID(int=1))
+    asked: list[tuple[object, str]] = [
+        ({"query": "known"}, "此文档集中已有这个标准查询。"),
+        ({"query": "x", "judgements": [{"document": nothing}]}, "此文档集中没有这个文档。"),
+        ({"query": "x", "judgements": [{**tides, "chars": [0, 5]}]}, "此文档中没有这个段落。"),
+        ({"query": "x", "judgements": [{"passage": nothing}]}, "请只指定此文档集中的一个段落，不要再指定其他内容。"),
+        ({"query": "x", "judgements": [tides, tides]}, "同一处被判定了两次。"),
+        ({"query": "x", "judgements": [tides] * 501}, "新建标准查询时最多可附 500 条判定。"),
+    ]
+    for sent, why in asked:
+        assert why in str(api.post(address, sent, headers=CHINESE).json()["errors"])
+    told = api.post(f"{address}import/", {}, format="multipart", headers=CHINESE).json()["errors"]
+    assert told == {"file": ["必须且只能上传一个文件。"]}
+    told = api.get(f"{address}export/", {"as": "xlsx"}, headers=CHINESE).json()["errors"]
+    assert told == {"as": [f"必须是以下之一：{', '.join(formats.FORMATS)}。"]}
+    membership = Membership.objects.create(collection=notes["tides"].collection, user=bob, role=Role.VIEWER)
+    told = client_of(bob).post(address, {"query": "x"}, headers=CHINESE).json()
+    assert told["detail"] == "您可以查看此文档集，但不能向其中添加内容。"
+    membership.role = Role.CONTRIBUTOR
+    membership.save()
+    told = client_of(bob).post(evaluations, {"space": str(space.pk)}, headers=CHINESE).json()
+    assert told["detail"] == "只有文档集的所有者和管理者可以在其他向量空间中评测它。"
+
+
 class TestManyJudgements:
     def judged(self, notes: dict[str, Document], count: int) -> dict[str, object]:
         boats = {"document": str(notes["boats"].pk), "revision": 1}
@@ -172,6 +201,11 @@ class TestEvaluations:
         assert client_of(bob).post(evaluations).status_code == 202
         assert "space" in api.post(evaluations, {"space": str(uuid.uuid4())}).json()["errors"]
         assert api.post(evaluations, {"space": str(space.pk)}).status_code == 202
+
+    def test_null_is_as_good_as_leaving_out(self, notes, golden, api, evaluations):
+        golden("x", notes["boats"])
+        started = api.post(evaluations, {"space": None, "rerank": None})
+        assert (started.status_code, started.json()["id"]) == (202, api.post(evaluations).json()["id"])
 
 
 class TestWhoMay:

@@ -1,11 +1,12 @@
 """The search page."""
 
+import json
 import re
 import uuid
 from html import unescape
 
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -109,13 +110,27 @@ def test_nothing_found_says_so(browser, corpus):
     assert "A minus leaves passages out" in page
 
 
-def test_the_command_line_names_the_collections_there_are(corpus, alice):
-    with pytest.raises(CommandError, match=r"'nope' \(there are: field-notes\)"):
-        call_command("search", "moon", "--collection", "nope", "--user", "alice")
+def test_the_command_line_names_the_collections_there_are(corpus, answering, capsys):
+    call_command("search", "moon", "--collection", "nope", "--collection", "field-notes", "--user", "alice")
+    printed = capsys.readouterr()
+    assert "The moon pulls the sea" in printed.out
+    told = ["There is no collection nope that you may see.", "alice sees the collections: field-notes."]
+    assert printed.err.splitlines() == told
+
+
+def test_the_command_line_gives_the_answer_of_the_api(corpus, collection, api, answering, capsys):
+    for named in (["nope"], [str(collection.pk)], ["field-notes", "nope"]):
+        options = [option for name in named for option in ("--collection", name)]
+        call_command("search", "moon", *options, "--user", "alice", "--json")
+        printed = json.loads(capsys.readouterr().out)
+        answered = api.post("/api/v1/search/", {"query": "moon", "collections": named, "limit": 5}).json()
+        timeless = dict.fromkeys(("took_ms", "timings_ms"))
+        assert {**printed, **timeless} == {**answered, **timeless}
+        assert bool(printed["notices"]) == ("nope" in named)
 
 
 def test_the_command_line_takes_bytes_that_are_no_text(corpus, alice, answering, capsys):
-    call_command("search", "moon \udce9", "--user", "alice\udce9")
+    call_command("search", "moon \udce9", "--user", "alice\udce9", "--collection", "field-notes\udce9")
     assert "The moon pulls the sea" in capsys.readouterr().out
 
 

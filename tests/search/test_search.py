@@ -15,6 +15,7 @@ from kb.models import Chunk, Collection, Document, Membership
 from search import ranking, retrieval, stopwords
 from search.hits import BadQuery, Query
 from search.ranking import Candidate
+from search.serializers import QuerySerializer
 from tests.conftest import client_of
 
 pytestmark = pytest.mark.django_db
@@ -193,6 +194,25 @@ class TestApi:
     )
     def test_what_makes_no_sense_is_400(self, api, bad):
         assert api.post("/api/v1/search/", bad).status_code == 400
+
+    def test_null_is_as_good_as_leaving_out(self, library, api):
+        filters = dict.fromkeys(set(QuerySerializer().fields) - {"query", "like"})
+        sent = api.post("/api/v1/search/", {**filters, "query": "moon pulls", "like": None}).json()
+        left_out = api.post("/api/v1/search/", {"query": "moon pulls"}).json()
+        assert sent["hits"] == left_out["hits"]
+        assert sent["mode"] == left_out["mode"] == "hybrid"
+        like = left_out["hits"][0]["citation"]["id"]
+        found = [api.post("/api/v1/search/", asked).json()["hits"] for asked in (
+            {**filters, "query": None, "like": like}, {"like": like},
+        )]  # fmt: skip
+        assert found[0] == found[1] != []
+
+    def test_nothing_but_null_asks_nothing(self, api):
+        for sent in (
+            api.post("/api/v1/search/", dict.fromkeys(QuerySerializer().fields)),
+            api.post("/api/v1/search/", {"query": "", "like": ""}, format="multipart"),
+        ):
+            assert sent.json()["errors"] == {"query": ["Say what you are looking for."]}
 
     @pytest.mark.parametrize(
         ("bad", "why"),

@@ -1,14 +1,15 @@
 """`manage.py search`: ask from the command line."""
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
 from kb.models import Collection, User
 from kb.reading import text
-from search import retrieval
-from search.hits import MODES, BadQuery, Query
+from search import retrieval, unknown
+from search.hits import MODES, Answer, BadQuery, Query
 from search.serializers import answer_json
 
 
@@ -17,7 +18,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("query", type=text.clean)
-        parser.add_argument("--collection", action="append", default=[], metavar="SLUG")
+        parser.add_argument(
+            "--collection", type=text.clean, action="append", default=[], metavar="SLUG", help="Or its id."
+        )
         parser.add_argument("--limit", type=int, default=5)
         parser.add_argument("--mode", choices=MODES, default="hybrid")
         parser.add_argument(
@@ -30,7 +33,6 @@ class Command(BaseCommand):
         user = User.objects.filter(**named).order_by("date_joined").first()
         if user is None:
             raise CommandError("There is no such person, or no administrator yet.")
-        _check(options["collection"], user)
         query = Query(
             options["query"], tuple(options["collection"]), limit=max(1, options["limit"]), mode=options["mode"]
         )
@@ -38,10 +40,16 @@ class Command(BaseCommand):
             answer = retrieval.search(user, query)
         except BadQuery as error:
             raise CommandError(str(error)) from error
+        notices = unknown.named_in(query, user)
         if options["json"]:
-            self.stdout.write(json.dumps(answer_json(answer), ensure_ascii=False, indent=2))
+            self.stdout.write(json.dumps(answer_json(answer, notices), ensure_ascii=False, indent=2))
             return
-        for why in filter(None, (answer.degraded, answer.not_reranked)):
+        if notices:
+            notices.append(f"{user} sees the collections: {_seen_by(user) or 'none'}.")
+        self._print(answer, notices)
+
+    def _print(self, answer: Answer, notices: Sequence[str]) -> None:
+        for why in filter(None, (*notices, answer.degraded, answer.not_reranked)):
             self.stderr.write(why)
         for hit in answer.hits:
             self.stdout.write(f"{hit.rank}. {hit.citation.label}  [{hit.language} {hit.score:.2f}]")
@@ -50,8 +58,5 @@ class Command(BaseCommand):
             self.stdout.write("Nothing was found.")
 
 
-def _check(slugs: list[str], user: User) -> None:
-    known = set(Collection.objects.visible_to(user).values_list("slug", flat=True))
-    for slug in slugs:
-        if slug not in known:
-            raise CommandError(f"{user} sees no collection {slug!r} (there are: {', '.join(sorted(known)) or 'none'}).")
+def _seen_by(user: User) -> str:
+    return ", ".join(Collection.objects.visible_to(user).order_by("slug").values_list("slug", flat=True))
