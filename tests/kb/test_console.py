@@ -132,6 +132,45 @@ def test_what_documents_say_is_shown_to_who_may_see_their_collection(curator, bo
     assert shown(staff) == (True, True)
 
 
+@pytest.fixture
+def viewer(bob, collection) -> Client:
+    """Of bob, who has every permission on documents and may view this collection."""
+    bob.is_staff = True
+    bob.save()
+    bob.user_permissions.set(Permission.objects.filter(content_type__app_label="kb"))
+    Membership.objects.create(collection=collection, user=bob, role=Role.VIEWER)
+    return browser_of(bob)
+
+
+def test_who_only_views_a_collection_changes_and_deletes_none_of_its_documents(viewer, collection, tides):
+    one, listed = reverse("admin:kb_document_change", args=[tides.pk]), reverse("admin:kb_document_changelist")
+    renamed = {"title": "Mine", "tags": "", "metadata": "{}", "revisions-TOTAL_FORMS": 0, "revisions-INITIAL_FORMS": 0}
+    delete = {"action": "delete_selected", "_selected_action": [str(tides.pk)], "post": "yes"}
+    assert viewer.get(one).status_code == 200
+    assert viewer.post(one, renamed).status_code == 403
+    assert viewer.post(reverse("admin:kb_document_delete", args=[tides.pk]), {"post": "yes"}).status_code == 403
+    assert viewer.post(listed, delete).status_code == 403
+    assert Document.objects.get().title == "Tides"
+    Membership.objects.update(role=Role.CONTRIBUTOR)
+    assert viewer.post(one, renamed).status_code == 302
+    assert Document.objects.get().title == "Mine"
+    assert viewer.post(listed, delete).status_code == 302
+    assert not Document.objects.exists()
+
+
+@pytest.mark.parametrize(("action", "texts"), [("retry", ["", " "]), ("reindex", ["One.", "Two."])])
+def test_actions_pass_over_documents_that_one_may_only_view(viewer, bob, upload, work, space, action, texts):
+    """Those chosen beside them are read."""
+    theirs, own = (upload(f"{number}.md", text) for number, text in enumerate(texts))
+    own.collection = Collection.objects.create(name="Ours", owner=bob, active_space=space)
+    own.save(update_fields=["collection"])
+    work()
+    listed = reverse("admin:kb_document_changelist")
+    page = viewer.post(listed, {"action": action, "_selected_action": [str(theirs.pk), str(own.pk)]}, follow=True)
+    assert "1 document is being read." in page.content.decode()
+    assert [one.document for one in Revision.objects.filter(state=State.RECEIVED)] == [own]
+
+
 def test_a_token_is_shown_once(curator, alice):
     from kb.models import AccessToken
 
