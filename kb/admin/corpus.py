@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from kb import ingestion, wording
-from kb.admin.rows import ReadOnly, Visible, Whole, Writable
+from kb.admin.rows import ReadOnly, ShownValues, Visible, Whole, Writable
 from kb.admin.spaces import ReembeddingAdmin
 from kb.models import (
     AccessToken,
@@ -144,7 +144,7 @@ class DocumentAdmin(Writable, Whole, admin.ModelAdmin[Document]):
         "created_at",
     )  # fmt: skip
     list_filter = (
-        StateFilter, ReasonFilter, "live_revision__media_type", "live_revision__language",
+        StateFilter, ReasonFilter, ("live_revision__media_type", ShownValues), ("live_revision__language", ShownValues),
         ("collection", admin.RelatedOnlyFieldListFilter),
     )  # fmt: skip
     list_select_related = ("collection",)
@@ -280,7 +280,7 @@ class AccessTokenAdmin(admin.ModelAdmin[AccessToken]):
 @admin.register(EmbeddingWork)
 class EmbeddingWorkAdmin(Visible, ReadOnly, admin.ModelAdmin[EmbeddingWork]):
     list_display = ("id", "document_column", "space", "owner", "turn", "tokens", "attempts", "lease_expires_at")
-    list_filter = ("space", "attempts")
+    list_filter = (("space", admin.RelatedOnlyFieldListFilter), "attempts")
     list_select_related = ("chunk__revision__document", "space", "owner")
     ordering = ("turn", "id")
     show_full_result_count = False

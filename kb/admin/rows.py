@@ -1,9 +1,10 @@
 """Rows that the console shows and nobody changes there, rows that are deleted with all that hangs on them, and rows
-that not everybody may see or write."""
+that not everybody may see or write, with the filters by what is seen of them."""
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.contrib import admin
+from django.db.models import Field, Model, QuerySet
 from django.http import HttpRequest
 
 
@@ -54,3 +55,21 @@ class Writable(Visible):
     def _may_write(self, request: HttpRequest, row: Any) -> bool:
         rows = self.model._default_manager  # type: ignore[attr-defined]
         return row is None or rows.writable_by(request.user).filter(pk=row.pk).exists()
+
+
+class ShownValues(admin.AllValuesFieldListFilter):
+    """A filter by a field of related rows, which offers the values of those that the person is shown: Django's own
+    offers the values of all, and so tells what there is in hidden ones."""
+
+    def __init__(
+        self,
+        field: "Field[Any, Any]",
+        request: HttpRequest,
+        params: dict[str, Any],
+        model: type[Model],
+        model_admin: "admin.ModelAdmin[Any]",
+        field_path: str,
+    ) -> None:
+        super().__init__(field, request, params, model, model_admin, field_path)
+        related = model_admin.get_queryset(request).filter(**{self.lookup_kwarg_isnull: False})
+        self.lookup_choices = related.order_by(field_path).distinct().values_list(field_path, flat=True)
