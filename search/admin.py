@@ -71,7 +71,7 @@ class EvaluationRunAdmin(Visible, ReadOnly, admin.ModelAdmin[EvaluationRun]):
         "mrr_column",
     )  # fmt: skip
     list_filter = ("state", _VISIBLE_COLLECTIONS, "space_name", "reranker")
-    list_select_related = ("collection", "started_by")
+    list_select_related = ("collection",)
     date_hierarchy = "created_at"
     exclude = ("figures", "lease_token", "lease_expires_at", "next_attempt_at", "attempts")
     readonly_fields = ("measures",)
