@@ -155,9 +155,11 @@ class RemoteEncoder:
         between: Callable[[], None] | None = None,
     ) -> Embeddings:
         found = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        left = len(requests)
         for places, embeddings in self._answers(texts, requests, patience):
             found[places] = embeddings
-            if between is not None:
+            left -= 1
+            if left and between is not None:
                 between()
         return found
 
