@@ -37,7 +37,7 @@ class MicroBatches:
         between: Callable[[], None] | None = None,
         is_pressed: Callable[[], bool] = lambda: False,
     ) -> Embeddings:
-        """The embeddings of texts of these lengths, in their order. `between` is called after each micro-batch.
+        """The embeddings of texts of these lengths, in their order. `between` is called between micro-batches.
 
         The longest go first, so that a budget too large for the device shows at once; it is then halved, and grows
         back by an eighth after GOOD micro-batches. Raises EncoderOutOfMemory when a text does not fit alone.
@@ -56,7 +56,7 @@ class MicroBatches:
                 continue
             self._grow()
             waiting = waiting[len(together) :]
-            if between is not None:
+            if waiting and between is not None:
                 between()
         return found
 

@@ -50,8 +50,9 @@ class Encoder(Protocol):
         ...
 
     def encode_passages(self, texts: Sequence[str], between: Callable[[], None] | None = None) -> Embeddings:
-        """Embeddings of passages, as many rows as texts, in their order. `between` is called after each
-        micro-batch: the place to let others use the device."""
+        """Embeddings of passages, as many rows as texts, in their order. `between` is called between
+        micro-batches, not after the last: the place to let others use the device, and for whoever wants the rest no
+        more to raise."""
         ...
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:

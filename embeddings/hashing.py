@@ -44,10 +44,8 @@ class HashingEncoder:
         return self._encode(texts)
 
     def encode_passages(self, texts: Sequence[str], between: Callable[[], None] | None = None) -> Embeddings:
-        encoded = self._encode(texts)
-        if between is not None:
-            between()
-        return encoded
+        """See encoder.Encoder. Each text is a micro-batch."""
+        return self._encode(texts, between)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self.tokenizer.count(texts)
@@ -63,8 +61,12 @@ class HashingEncoder:
     def count_prompted(self, texts: Sequence[str], *, prompt: str) -> list[int]:
         return self.count_tokens([prompt + text for text in texts])
 
-    def _encode(self, texts: Sequence[str]) -> Embeddings:
-        rows = [self._encode_one(text) for text in texts]
+    def _encode(self, texts: Sequence[str], between: Callable[[], None] | None = None) -> Embeddings:
+        rows: list[Embeddings] = []
+        for text in texts:
+            if rows and between is not None:
+                between()
+            rows.append(self._encode_one(text))
         return np.array(rows, dtype=np.float32).reshape(len(rows), self.dimensions)
 
     def _encode_one(self, text: str) -> Embeddings:

@@ -106,6 +106,8 @@ class LocalEncoder:
         model = self._model()
         found = [np.empty((0, self.dimensions), dtype=np.float32)]
         for window in _windows(model, [prompt + text for text in texts]):
+            if len(found) > 1 and between is not None:
+                between()
             found.append(self._encode_window(model, window, between))
         return np.concatenate(found)
 

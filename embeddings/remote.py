@@ -6,9 +6,12 @@ balancers, is the space's model, or nothing of what it says is used.
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -38,6 +41,9 @@ QUERY = Patience(attempts=2, answer_seconds=4, total_seconds=5)
 
 REST_SECONDS = 3.0
 """So long after a query that got no answer no other is sent: they are answered by words at once meanwhile."""
+
+LOOK_SECONDS = 0.5
+"""So often is looked, while answers are waited for, whether they are still wanted."""
 
 _TEXT_REFUSED = (400, 413, 422)
 """What servers answer to a text, or to several together, that they do not take."""
@@ -89,7 +95,8 @@ class RemoteEncoder:
     def encode_prompted(
         self, texts: Sequence[str], *, prompt: str, between: Callable[[], None] | None = None
     ) -> Embeddings:
-        """See encoder.Encoder. All requests are answered, or none of their embeddings returned."""
+        """See encoder.Encoder. All requests are answered, or none of their embeddings returned. `between` is called
+        also while a server is silent."""
         started = time.monotonic()
         found = self._encode([prompt + text for text in texts], self._cut(texts, prompt), PASSAGES, between)
         self._fit_unit(time.monotonic() - started)
@@ -155,31 +162,32 @@ class RemoteEncoder:
         between: Callable[[], None] | None = None,
     ) -> Embeddings:
         found = np.empty((len(texts), self.dimensions), dtype=np.float32)
-        for places, embeddings in self._answers(texts, requests, patience):
+        for places, embeddings in self._answers(texts, requests, patience, between):
             found[places] = embeddings
-            if between is not None:
-                between()
         return found
 
     def _answers(
-        self, texts: Sequence[str], requests: Sequence[list[int]], patience: Patience
+        self,
+        texts: Sequence[str],
+        requests: Sequence[list[int]],
+        patience: Patience,
+        between: Callable[[], None] | None,
     ) -> Iterator[tuple[list[int], Embeddings]]:
-        """Each request's places with its embeddings, as they come. After one that fails no other is tried again."""
+        """Each request's places with its embeddings, as they come; `between` is called while others are waited for.
+        After one that fails no other is tried again."""
         given_up = threading.Event()
-        pool = ThreadPoolExecutor(endpoint.AT_ONCE, thread_name_prefix="embeddings")
+        asks = [
+            partial(self._encode_some, [texts[place] for place in places], patience, given_up) for places in requests
+        ]
         try:
-            waiting: dict[Future[Embeddings], list[int]] = {
-                pool.submit(self._encode_some, [texts[place] for place in places], patience, given_up): places
-                for places in requests
-            }
+            waiting = dict(zip(_begin(asks, given_up), requests, strict=True))
             while waiting:
-                for done in wait(waiting, return_when=FIRST_COMPLETED).done:
+                for done in wait(waiting, LOOK_SECONDS, FIRST_COMPLETED).done:
                     yield waiting.pop(done), done.result()
+                if waiting and between is not None:
+                    between()
         finally:
-            given_up.set()
-            pool.shutdown(
-                wait=False, cancel_futures=True
-            )  # those under way would keep the caller from giving the work back
+            given_up.set()  # and nobody waits for those under way: the caller is to give the work back
 
     # --- One request ---
 
@@ -273,3 +281,28 @@ class RemoteEncoder:
                 raise EncoderUnavailable(str(error)) from error
             return False
         return bool(found.shape[1] == fields.get("dimensions", found.shape[1]))
+
+
+def _begin(asks: Sequence[Callable[[], Embeddings]], given_up: threading.Event) -> list[Future[Embeddings]]:
+    """What is asked for, so much of it under way at once as a server is sent; what is given up is not begun.
+
+    By threads that no ending process waits for, as it does for an executor's: a server may be silent.
+    """
+    answers: list[Future[Embeddings]] = [Future() for _ask in asks]
+    left = deque(zip(answers, asks, strict=True))
+
+    def work() -> None:
+        with suppress(IndexError):  # nothing is left
+            while not given_up.is_set():
+                _settle(*left.popleft())
+
+    for _number in range(min(endpoint.AT_ONCE, len(asks))):
+        threading.Thread(target=work, name="embeddings", daemon=True).start()
+    return answers
+
+
+def _settle(answer: Future[Embeddings], ask: Callable[[], Embeddings]) -> None:
+    try:
+        answer.set_result(ask())
+    except BaseException as error:
+        answer.set_exception(error)

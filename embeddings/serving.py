@@ -67,7 +67,8 @@ class Server:
         self._rests_until = time.monotonic() + seconds
 
     def encode_passages(self, texts: Sequence[str], is_interrupted: Callable[[], bool] = never) -> Embeddings:
-        """Embeddings of passages, letting queries in between micro-batches. Raises Interrupted there."""
+        """Embeddings of passages, letting queries in between micro-batches. Raises Interrupted there, or before the
+        first: what is encoded to its end is returned."""
 
         def between() -> None:
             if is_interrupted():

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from kb.admin import ReadOnly
+from kb.admin import ReadOnly, Visible, Writable
 from kb.models import Collection
 from search import charts
 from search.models import EvaluationRun, GoldenQuery, Judgement, RunState, SearchLogEntry
@@ -36,7 +36,7 @@ class JudgementInline(ReadOnly, admin.TabularInline[Judgement, GoldenQuery]):
 
 
 @admin.register(GoldenQuery)
-class GoldenQueryAdmin(admin.ModelAdmin[GoldenQuery]):
+class GoldenQueryAdmin(Writable, admin.ModelAdmin[GoldenQuery]):
     list_display = ("text_column", "collection", "language", "judgements_column", "created_by", "created_at")
     list_filter = ("language", _VISIBLE_COLLECTIONS)
     list_select_related = ("collection", "created_by")
@@ -47,7 +47,7 @@ class GoldenQueryAdmin(admin.ModelAdmin[GoldenQuery]):
     inlines = (JudgementInline,)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[GoldenQuery]:
-        visible = GoldenQuery.objects.visible_to(request.user)
+        visible: QuerySet[GoldenQuery] = super().get_queryset(request)
         counted = visible.annotate(judgement_count=Count("judgements"))
         return counted.order_by(*self.get_ordering(request) or ("-created_at", "-id"))
 
@@ -63,28 +63,18 @@ class GoldenQueryAdmin(admin.ModelAdmin[GoldenQuery]):
         """They are made from the search page, or imported on their collection's page."""
         return False
 
-    def has_change_permission(self, request: HttpRequest, obj: GoldenQuery | None = None) -> bool:
-        return super().has_change_permission(request, obj) and _may_write(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: GoldenQuery | None = None) -> bool:
-        return super().has_delete_permission(request, obj) and _may_write(request, obj)
-
 
 @admin.register(EvaluationRun)
-class EvaluationRunAdmin(ReadOnly, admin.ModelAdmin[EvaluationRun]):
+class EvaluationRunAdmin(Visible, ReadOnly, admin.ModelAdmin[EvaluationRun]):
     list_display = (
         "created_at", "collection", "space_name", "reranker", "state", "queries", "recall_column", "ndcg_column",
         "mrr_column",
     )  # fmt: skip
     list_filter = ("state", _VISIBLE_COLLECTIONS, "space_name", "reranker")
-    list_select_related = ("collection", "started_by")
+    list_select_related = ("collection",)
     date_hierarchy = "created_at"
     exclude = ("figures", "lease_token", "lease_expires_at", "next_attempt_at", "attempts")
     readonly_fields = ("measures",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[EvaluationRun]:
-        visible = EvaluationRun.objects.visible_to(request.user)
-        return visible.order_by(*self.get_ordering(request) or ("-created_at", "-id"))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """With charts of the collections that the filter shows."""
@@ -127,7 +117,7 @@ class AnsweredFilter(admin.SimpleListFilter):
 
 
 @admin.register(SearchLogEntry)
-class SearchLogAdmin(ReadOnly, admin.ModelAdmin[SearchLogEntry]):
+class SearchLogAdmin(Visible, ReadOnly, admin.ModelAdmin[SearchLogEntry]):
     list_display = ("at", "text_column", "user", "mode", "hits", "best_score", "took_ms", "degraded_column")
     list_filter = (AnsweredFilter, "mode", "degraded", "at")
     list_select_related = ("user",)
@@ -139,10 +129,6 @@ class SearchLogAdmin(ReadOnly, admin.ModelAdmin[SearchLogEntry]):
     )  # fmt: skip
     readonly_fields = ("collections_column", "degraded_column")
     show_full_result_count = False
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[SearchLogEntry]:
-        visible = SearchLogEntry.objects.visible_to(request.user)
-        return visible.order_by(*self.get_ordering(request) or ("-at", "-id"))
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """Says why the column of queries is empty where the settings keep none."""
@@ -162,11 +148,6 @@ class SearchLogAdmin(ReadOnly, admin.ModelAdmin[SearchLogEntry]):
     @admin.display(description=_("query"))
     def text_column(self, entry: SearchLogEntry) -> str:
         return entry.text[:80]
-
-
-def _may_write(request: HttpRequest, query: GoldenQuery | None) -> bool:
-    """Whether a person may add to the collection of a golden query, as on its page and by the API."""
-    return query is None or GoldenQuery.objects.writable_by(request.user).filter(pk=query.pk).exists()
 
 
 def _measure(run: EvaluationRun, name: str) -> float | None:

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from kb import ingestion, wording
-from kb.admin.rows import ReadOnly, Visible, Whole
+from kb.admin.rows import ReadOnly, ShownValues, Visible, Whole, Writable
 from kb.admin.spaces import ReembeddingAdmin
 from kb.models import (
     AccessToken,
@@ -138,13 +138,13 @@ class RevisionInline(ReadOnly, admin.TabularInline[Revision, Document]):
 
 
 @admin.register(Document)
-class DocumentAdmin(Visible, Whole, admin.ModelAdmin[Document]):
+class DocumentAdmin(Writable, Whole, admin.ModelAdmin[Document]):
     list_display = (
         "title", "collection", "state_column", "reason_column", "kind_column", "language_column", "chunks_column",
         "created_at",
     )  # fmt: skip
     list_filter = (
-        StateFilter, ReasonFilter, "live_revision__media_type", "live_revision__language",
+        StateFilter, ReasonFilter, ("live_revision__media_type", ShownValues), ("live_revision__language", ShownValues),
         ("collection", admin.RelatedOnlyFieldListFilter),
     )  # fmt: skip
     list_select_related = ("collection",)
@@ -199,7 +199,8 @@ class DocumentAdmin(Visible, Whole, admin.ModelAdmin[Document]):
         self._do(request, queryset, ingestion.reindex)
 
     def _do(self, request: HttpRequest, queryset: QuerySet[Document], act: Callable[[Document], bool]) -> None:
-        done = sum(act(document) for document in queryset)
+        documents = cast(DocumentQuerySet, queryset).writable_by(request.user)
+        done = sum(act(document) for document in documents)
         told = ngettext("%(n)s document is being read.", "%(n)s documents are being read.", done) % {"n": done}
         self.message_user(request, told, messages.SUCCESS if done else messages.WARNING)
 
@@ -279,13 +280,10 @@ class AccessTokenAdmin(admin.ModelAdmin[AccessToken]):
 @admin.register(EmbeddingWork)
 class EmbeddingWorkAdmin(Visible, ReadOnly, admin.ModelAdmin[EmbeddingWork]):
     list_display = ("id", "document_column", "space", "owner", "turn", "tokens", "attempts", "lease_expires_at")
-    list_filter = ("space", "attempts")
+    list_filter = (("space", admin.RelatedOnlyFieldListFilter), "attempts")
     list_select_related = ("chunk__revision__document", "space", "owner")
     ordering = ("turn", "id")
     show_full_result_count = False
-
-    def visible(self, rows: QuerySet[EmbeddingWork], request: HttpRequest) -> QuerySet[EmbeddingWork]:
-        return rows.filter(chunk__revision__in=Revision.objects.visible_to(request.user))
 
     @admin.display(description=_("document"))
     def document_column(self, work: EmbeddingWork) -> str:

@@ -80,6 +80,7 @@ def _micro_batch(server: serving.Server, passages: list[str]) -> float:
     server.encode_passages(passages[:8])
     ended = [time.perf_counter()]
     server.encoder.encode_passages(passages, between=lambda: ended.append(time.perf_counter()))
+    ended.append(time.perf_counter())
     return median(after - before for before, after in pairwise(ended))
 
 

@@ -1,5 +1,8 @@
 """Embedding: the numbers of one chunk in one space; the work that is still to be done; the means per language."""
 
+from typing import Self
+
+from django.contrib.auth.models import AnonymousUser
 from django.db import connection, models
 from django.db.models import Q
 from django.db.models.functions import Now
@@ -36,6 +39,12 @@ class Embedding(models.Model):
         return f"{self.chunk_id} in {self.space_id}"
 
 
+class EmbeddingWorkQuerySet(models.QuerySet["EmbeddingWork"]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """What waits of the revisions this person may see."""
+        return self.filter(chunk__revision__in=Revision.objects.visible_to(user))
+
+
 class EmbeddingWork(models.Model):
     """One chunk that lacks its embedding in one space. These rows are the queue of the embed workers.
 
@@ -63,6 +72,8 @@ class EmbeddingWork(models.Model):
     next_attempt_at = models.DateTimeField(_("next attempt"), db_default=Now())
     lease_token = models.UUIDField(_("lease"), null=True, blank=True)
     lease_expires_at = models.DateTimeField(_("leased until"), null=True, blank=True)
+
+    objects = EmbeddingWorkQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("embedding work")

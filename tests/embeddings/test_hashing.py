@@ -57,7 +57,7 @@ def test_other_dimensions_are_another_space() -> None:
     assert HashingEncoder(64).fingerprint != HashingEncoder(128).fingerprint
 
 
-def test_between_is_called(encoder: HashingEncoder) -> None:
+def test_between_is_called_between_texts(encoder: HashingEncoder) -> None:
     calls: list[None] = []
-    encoder.encode_passages(["one"], between=lambda: calls.append(None))
-    assert calls == [None]
+    encoder.encode_passages(["one", "two", "three"], between=lambda: calls.append(None))
+    assert calls == [None, None]

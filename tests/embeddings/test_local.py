@@ -225,9 +225,16 @@ def test_others_may_go_first_between_micro_batches(qwen_folder: Path) -> None:
     encoder = LocalEncoder(qwen_folder, device="cpu")
     answers: list[Embeddings] = []
     encoder.encode_passages(["x" * 250] * 12, between=lambda: answers.append(encoder.encode_queries(["noon?"])))
-    assert len(answers) == 9  # four texts at first, then, while queries come in, one
+    assert len(answers) == 8  # after four texts at first, then, while queries come in, after each but the last
     query = encoder.encode_queries(["noon?"])
     assert all(_cosines(answer, query).min() >= 0.9995 for answer in answers)
+
+
+def test_others_may_go_first_between_stretches(qwen_folder: Path) -> None:
+    calls: list[None] = []
+    few = ["x"] * (FIRST + 1)  # a micro-batch in each
+    LocalEncoder(qwen_folder, device="cpu").encode_passages(few, between=lambda: calls.append(None))
+    assert calls == [None]
 
 
 def test_threads_may_share_it(qwen_folder: Path) -> None:

@@ -1,7 +1,10 @@
 """An encoder on a server, also on one that misbehaves."""
 
 import itertools
+import subprocess
+import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -40,10 +43,8 @@ def encoder_of(server: scripted.Server, *, dimensions: int | None = None, name: 
 
 def test_it_works(server):
     encoder = encoder_of(server)
-    calls: list[int] = []
-    found = encoder.encode_passages(TEXTS, between=lambda: calls.append(1))
+    found = encoder.encode_passages(TEXTS)
     np.testing.assert_allclose(found, HashingEncoder(64).encode_passages(TEXTS), atol=1e-6)
-    assert len(calls) == -(-len(TEXTS) // remote.TEXTS)
     np.testing.assert_allclose(encoder.encode_queries(["tide"]), HashingEncoder(64).encode_queries(["tide"]), atol=1e-6)
     encoder.verify()
     assert encoder.answers()
@@ -67,6 +68,52 @@ def test_requests_are_bounded_and_under_way_together(server):
     encoder.encode_passages(TEXTS)
     sizes = [len(texts) for texts in server.texts[-4:]]
     assert sorted(sizes) == [len(TEXTS) % remote.TEXTS + 1, *[remote.TEXTS + 1] * 3]
+
+
+def test_others_may_go_first_while_requests_are_under_way(server, monkeypatch):
+    monkeypatch.setattr(remote, "LOOK_SECONDS", 60)
+    encoder = encoder_of(server)
+    encoder.encode_queries(["ready"])
+    gone_first = threading.Event()
+
+    def late(call: scripted.Call, body: scripted.Body) -> None:
+        gone_first.wait(10)
+        scripted.well(call, body)
+
+    server.script.extend([scripted.well, late, late, late])
+    encoder.encode_passages(TEXTS, between=gone_first.set)
+    assert gone_first.is_set()
+
+
+def test_after_the_last_answer_nobody_is_asked_whether_to_go_on(server, monkeypatch):
+    monkeypatch.setattr(remote, "LOOK_SECONDS", 60)
+    encoder_of(server).encode_passages(TEXTS[:3], between=lambda: pytest.fail("it was asked"))
+
+
+class Unwanted(Exception):
+    """Whoever asked wants no answer any more."""
+
+
+def unwanted() -> None:
+    raise Unwanted
+
+
+def test_a_silent_server_is_not_waited_for_when_nobody_wants_its_answer(server):
+    encoder = encoder_of(server)
+    encoder.encode_queries(["ready"])
+    server.usually = scripted.hanging
+    begun = time.monotonic()
+    with pytest.raises(Unwanted):
+        encoder.encode_passages(TEXTS, between=unwanted)
+    assert time.monotonic() - begun < remote.PASSAGES.answer_seconds / 2
+
+
+def test_a_silent_server_keeps_no_process_from_ending(server):
+    server.usually = scripted.hanging
+    ended = subprocess.run(
+        [sys.executable, "-c", _ENDING, server.url], timeout=remote.PASSAGES.answer_seconds / 2, check=False
+    )
+    assert ended.returncode == 7
 
 
 def test_a_request_has_few_tokens_or_one_text(server):
@@ -362,3 +409,14 @@ def test_without_what_it_is_known_by_nothing_is_encoded(server):
 
 _ABOUT = replace(HashingEncoder(64).description, name=scripted.MODEL)
 _KNOWN = HashingEncoder(64).encode_passages(probe.TEXTS)
+
+_ENDING = """
+import sys
+from embeddings.endpoint import Endpoint
+from embeddings.hashing import HashingTokenizer
+from embeddings.remote import RemoteEncoder
+from tests.embeddings.test_remote import _ABOUT, _KNOWN
+encoder = RemoteEncoder(Endpoint(sys.argv[1]), _ABOUT, tokenizer=HashingTokenizer(), known=_KNOWN)
+encoder.encode_passages(["tide"], between=lambda: sys.exit(7))
+"""
+"""A process that ends while it waits for an answer."""

@@ -1,5 +1,6 @@
 """The console: lists that stay quick, and what a curator does there."""
 
+import uuid
 from datetime import UTC, datetime
 
 import pytest
@@ -10,6 +11,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils.translation import override
 
+from embeddings.models import Space
 from kb import ingestion
 from kb.models import (
     Chunk,
@@ -130,6 +132,88 @@ def test_what_documents_say_is_shown_to_who_may_see_their_collection(curator, bo
     assert collection.name not in staff.get(reverse(f"{address}_changelist")).content.decode()
     Membership.objects.create(collection=collection, user=bob, role=Role.VIEWER)
     assert shown(staff) == (True, True)
+
+
+@pytest.fixture
+def viewer(bob, collection) -> Client:
+    """Of bob, who has every permission on documents and may view this collection."""
+    bob.is_staff = True
+    bob.save()
+    bob.user_permissions.set(Permission.objects.filter(content_type__app_label="kb"))
+    Membership.objects.create(collection=collection, user=bob, role=Role.VIEWER)
+    return browser_of(bob)
+
+
+@pytest.fixture
+def hidden(upload, charlie, space) -> Document:
+    """A document that neither alice nor bob may see."""
+    theirs = Collection.objects.create(name="Theirs", owner=charlie, active_space=space)
+    return upload("gezeiten.txt", "Ebbe und Flut.", theirs)
+
+
+@pytest.mark.parametrize(
+    ("noun", "shown", "secret"),
+    [
+        ("document", {"en", "text%2Fmarkdown"}, {"de", "text%2Fplain"}),
+        ("revision", {"en", "text%2Fmarkdown"}, {"de", "text%2Fplain"}),
+        ("chunk", {"en"}, {"de"}),
+    ],
+)
+def test_filters_tell_nothing_of_documents_that_one_may_not_see(
+    curator, viewer, tides, hidden, work, noun, shown, secret
+):
+    work()
+    for rows in (Revision.objects.filter(document=hidden), Chunk.objects.filter(revision__document=hidden)):
+        rows.update(language="de")
+
+    def offered(browser: Client) -> set[str]:
+        page = browser.get(reverse(f"admin:kb_{noun}_changelist")).content.decode()
+        return {*re.findall(r'(?:language|media_type)=([^&"]+)', page.partition('id="changelist-filter"')[2])}
+
+    assert offered(curator) == shown | secret
+    assert offered(viewer) == shown
+
+
+def test_filters_name_no_space_that_only_hidden_passages_wait_for(curator, viewer, upload, hidden, space):
+    elsewhere = Space.objects.create(
+        id=uuid.uuid4(), name="elsewhere", model="x", fingerprint="x", dimensions=8, dtype="float32", max_tokens=8
+    )
+    upload("tides.md", "The moon pulls.")
+    while ingestion.read_next():
+        pass
+    EmbeddingWork.objects.filter(chunk__revision__document=hidden).update(space=elsewhere)
+    address = reverse("admin:kb_embeddingwork_changelist")
+    assert "elsewhere" in curator.get(address).content.decode()
+    assert "elsewhere" not in viewer.get(address).content.decode()
+
+
+def test_who_only_views_a_collection_changes_and_deletes_none_of_its_documents(viewer, collection, tides):
+    one, listed = reverse("admin:kb_document_change", args=[tides.pk]), reverse("admin:kb_document_changelist")
+    renamed = {"title": "Mine", "tags": "", "metadata": "{}", "revisions-TOTAL_FORMS": 0, "revisions-INITIAL_FORMS": 0}
+    delete = {"action": "delete_selected", "_selected_action": [str(tides.pk)], "post": "yes"}
+    assert viewer.get(one).status_code == 200
+    assert viewer.post(one, renamed).status_code == 403
+    assert viewer.post(reverse("admin:kb_document_delete", args=[tides.pk]), {"post": "yes"}).status_code == 403
+    assert viewer.post(listed, delete).status_code == 403
+    assert Document.objects.get().title == "Tides"
+    Membership.objects.update(role=Role.CONTRIBUTOR)
+    assert viewer.post(one, renamed).status_code == 302
+    assert Document.objects.get().title == "Mine"
+    assert viewer.post(listed, delete).status_code == 302
+    assert not Document.objects.exists()
+
+
+@pytest.mark.parametrize(("action", "texts"), [("retry", ["", " "]), ("reindex", ["One.", "Two."])])
+def test_actions_pass_over_documents_that_one_may_only_view(viewer, bob, upload, work, space, action, texts):
+    """Those chosen beside them are read."""
+    theirs, own = (upload(f"{number}.md", text) for number, text in enumerate(texts))
+    own.collection = Collection.objects.create(name="Ours", owner=bob, active_space=space)
+    own.save(update_fields=["collection"])
+    work()
+    listed = reverse("admin:kb_document_changelist")
+    page = viewer.post(listed, {"action": action, "_selected_action": [str(theirs.pk), str(own.pk)]}, follow=True)
+    assert "1 document is being read." in page.content.decode()
+    assert [one.document for one in Revision.objects.filter(state=State.RECEIVED)] == [own]
 
 
 def test_a_token_is_shown_once(curator, alice):

@@ -91,7 +91,7 @@ def test_work_that_cannot_be_written_is_given_back(upload, monkeypatch):
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("flag", ["should_stop", "should_terminate"])
 def test_a_worker_that_is_told_to_stop_puts_its_units_back_untried(upload, small_units, monkeypatch, flag):
-    """Told so with the exit status 0, inside the first micro-batch."""
+    """Told so with the exit status 0, before the first micro-batch has come to its end."""
     read(upload, "one.md", "two.md")
     encode = serving.server().encoder.encode_passages
 
@@ -106,6 +106,24 @@ def test_a_worker_that_is_told_to_stop_puts_its_units_back_untried(upload, small
     monkeypatch.undo()
     ingestion.embed_while(lambda: True)
     assert not EmbeddingWork.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_worker_that_is_told_to_stop_writes_what_is_encoded_to_its_end(upload, monkeypatch):
+    """Told so inside the last micro-batch of its unit."""
+    read(upload, "one.md")
+    serving.server()  # it encodes a text when it is loaded
+    encode = HashingEncoder._encode_one
+
+    def encode_one_as_it_is_told(self, text):
+        monkeypatch.setattr(state, "should_stop", 0)
+        return encode(self, text)
+
+    monkeypatch.setattr(HashingEncoder, "unit_tokens", 1)
+    monkeypatch.setattr(HashingEncoder, "_encode_one", encode_one_as_it_is_told)
+    tasks.embed()
+    assert Embedding.objects.count() == 1
+    assert set(EmbeddingWork.objects.values_list("attempts", "lease_token")) == {(0, None)}
 
 
 @pytest.mark.django_db

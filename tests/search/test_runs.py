@@ -12,7 +12,9 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.core.files.base import ContentFile
 from django.core.management import CommandError, call_command
+from django.db import connection
 from django.db.models.functions import Now
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from embeddings import queries
@@ -357,6 +359,12 @@ class TestPage:
         assert str(collection.pk) not in page.partition("<form")[0]
         labels = re.findall(r"<label[^>]*>([^<]*)</label>", page)
         assert len(labels) == len(set(labels))
+
+    def test_the_console_reads_only_what_its_list_shows(self, questions, collection, alice, admin_client):
+        runs.finish(runs.start(alice, collection))
+        with CaptureQueriesContext(connection) as asked:
+            admin_client.get("/console/search/evaluationrun/")
+        assert not [query["sql"] for query in asked if 'JOIN "kb_user"' in query["sql"]]
 
     def test_the_console_hides_what_its_person_may_not_see(self, questions, collection, alice, charlie):
         self.run_twice(alice, collection)
