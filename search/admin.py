@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
@@ -14,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from kb.admin import ReadOnly, Visible, Writable
 from kb.models import Collection
-from search import charts
+from search import charts, golden
 from search.models import EvaluationRun, GoldenQuery, Judgement, RunState, SearchLogEntry
 
 CHARTS = 6
@@ -62,6 +63,20 @@ class GoldenQueryAdmin(Writable, admin.ModelAdmin[GoldenQuery]):
     def has_add_permission(self, request: HttpRequest) -> bool:
         """They are made from the search page, or imported on their collection's page."""
         return False
+
+    def save_model(self, request: HttpRequest, obj: GoldenQuery, form: Any, change: bool) -> None:
+        golden.hold(obj.collection)
+        super().save_model(request, obj, form, change)
+
+    def delete_model(self, request: HttpRequest, obj: GoldenQuery) -> None:
+        golden.hold(obj.collection)
+        super().delete_model(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[GoldenQuery]) -> None:
+        with transaction.atomic():
+            for collection in Collection.objects.filter(golden_queries__in=queryset).distinct().order_by("pk"):
+                golden.hold(collection)
+            super().delete_queryset(request, queryset)
 
 
 @admin.register(EvaluationRun)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from kb.models import Collection
+from kb.models import Collection, User
 from search import exchange, formats
 from search import golden as golden_queries
 from search.models import GoldenQuery
@@ -65,6 +65,10 @@ def writers(query, alice) -> dict[str, Write]:
     judged, to_import = f"{page}judgements/{query.judgements.get().pk}/", page.replace(str(query.pk), "import")
     address = f"/api/v1/collections/{query.collection_id}/golden/"
     verdict = {"q": "moon", "passage": chunk_with("moon pulls").pk}
+    User.objects.filter(pk=alice.pk).update(is_staff=True, is_superuser=True)
+    console = f"/console/search/goldenquery/{query.pk}"
+    unchanged = {"language": "en", "judgements-TOTAL_FORMS": 0, "judgements-INITIAL_FORMS": 0}
+    chosen = {"action": "delete_selected", "_selected_action": [str(query.pk)]}
     return {
         "click": lambda: browser.post("/verdict/", {**verdict, "grade": 3}),
         "take back": lambda: browser.post("/verdict/", {**verdict, "grade": ""}),
@@ -73,6 +77,9 @@ def writers(query, alice) -> dict[str, Write]:
         "grade": lambda: browser.post(judged, {"grade": 1}),
         "remove": lambda: browser.post(f"{judged}remove/"),
         "import": lambda: browser.post(to_import, {"file": named(b"query\ntides\n")}),
+        "console: change": lambda: browser.post(f"{console}/change/", unchanged),
+        "console: delete": lambda: browser.post(f"{console}/delete/", {"post": "yes"}),
+        "console: delete some": lambda: browser.post("/console/search/goldenquery/", {**chosen, "post": "yes"}),
         "api: add": lambda: api.post(address, {"query": "tides"}),
         "api: delete": lambda: api.delete(f"{address}{query.pk}/"),
         "api: import": lambda: api.post(f"{address}import/", {"file": named(b"query\ntides\n")}, format="multipart"),
@@ -80,7 +87,8 @@ def writers(query, alice) -> dict[str, Write]:
 
 
 WRITERS = (
-    "click", "take back", "change", "delete", "grade", "remove", "import", "api: add", "api: delete", "api: import",
+    "click", "take back", "change", "delete", "grade", "remove", "import", "console: change", "console: delete",
+    "console: delete some", "api: add", "api: delete", "api: import",
 )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ import uuid
 from html import unescape
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
@@ -116,6 +116,8 @@ def test_the_command_line_names_the_collections_there_are(corpus, answering, cap
     assert "The moon pulls the sea" in printed.out
     told = ["There is no collection nope that you may see.", "alice sees the collections: field-notes."]
     assert printed.err.splitlines() == told
+    with pytest.raises(CommandError, match="There is no collection nope"):
+        call_command("search", "moon", "--collection", "nope", "--user", "alice")
 
 
 def test_the_command_line_gives_the_answer_of_the_api(corpus, collection, api, answering, capsys):

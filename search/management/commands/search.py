@@ -46,6 +46,8 @@ class Command(BaseCommand):
             return
         if notices:
             notices.append(f"{user} sees the collections: {_seen_by(user) or 'none'}.")
+        if notices and not answer.hits:
+            raise CommandError("\n".join(notices))
         self._print(answer, notices)
 
     def _print(self, answer: Answer, notices: Sequence[str]) -> None:
