@@ -4,7 +4,7 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
-from django.db import InterfaceError, OperationalError
+from django.db import IntegrityError, InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, HttpResponsePermanentRedirect
 from django.middleware.common import CommonMiddleware
 from django.shortcuts import render
@@ -18,13 +18,17 @@ log = logging.getLogger(__name__)
 Respond = Callable[[HttpRequest], HttpResponseBase]
 
 
-def database_outage(get_response: Respond) -> Respond:
-    """Answers 503 with a sentence, not 500, while Postgres is away."""
+def database_refusals(get_response: Respond) -> Respond:
+    """Answers 503 with a sentence, not 500, while Postgres is away; and 409 on the pages where somebody else was
+    quicker, as the API does."""
 
     def respond(request: HttpRequest) -> HttpResponseBase:
         return get_response(request)
 
     def process_exception(request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if isinstance(exception, IntegrityError):
+            log.warning("Somebody else was quicker: %s", exception, exc_info=exception)
+            return render(request, "409.html", status=409)
         if not isinstance(exception, OperationalError | InterfaceError):
             return None
         log.error("The database does not answer: %s", exception)

@@ -8,9 +8,11 @@ from threading import Barrier
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection, transaction
 
-from kb.models import Collection, User
+from kb import ingestion
+from kb.models import Collection, Document, User
 from search import exchange, formats
 from search import golden as golden_queries
 from search.models import GoldenQuery
@@ -108,6 +110,21 @@ def test_they_go_one_after_the_other(writers, collection, writer):
 def test_of_a_collection_that_is_just_being_deleted_there_is_nothing(writers, collection, writer):
     waited, answer = meanwhile(lambda: Collection.objects.filter(pk=collection.pk).delete(), writers[writer])
     assert (waited, answer.status_code) == (True, 404)
+
+
+@pytest.mark.parametrize("accept", ["en", "zh-hans"])
+def test_of_a_document_that_is_just_being_deleted_it_is_said(notes, alice, accept):
+    call_command("translations", "compile")
+    browser, passage = browser_of(alice), chunk_with("moon pulls").pk
+    waited, answer = meanwhile(
+        lambda: ingestion.remove(Document.objects.filter(pk=notes["tides"].pk)),
+        lambda: browser.post(
+            "/verdict/", {"q": "moon", "passage": passage, "grade": 3}, headers={"Accept-Language": accept}
+        ),
+    )
+    assert (waited, answer.status_code) == (True, 409)
+    told = "changed or deleted by someone else" if accept == "en" else "刚刚有人更改或删除了它"
+    assert told in answer.content.decode()
 
 
 def test_a_file_with_a_query_that_is_just_being_judged(notes, collection, alice, tmp_path):
