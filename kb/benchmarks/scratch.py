@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from embeddings.models import Space
-from kb import storing
+from kb import ingestion, storing
 from kb.chunking import Passage
 from kb.models import Collection, Document, Revision, State, User
 from kb.reading.assembly import Reading
@@ -29,5 +29,5 @@ def queued(texts: Sequence[str], tokens: Sequence[int], space: Space) -> Iterato
         storing.queue(revision)
         yield revision
     finally:
-        collection.delete()
+        ingestion.remove_collection(collection)
         owner.delete()

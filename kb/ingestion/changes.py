@@ -102,5 +102,5 @@ def remove_collection(collection: Collection) -> None:
 def _delete_files(names: Sequence[str]) -> None:
     still_used = set(Revision.objects.filter(file__in=names).values_list("file", flat=True))
     for name in names:
-        if name not in still_used:
+        if name and name not in still_used:  # what is measured has none
             default_storage.delete(name)

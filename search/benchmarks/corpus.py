@@ -64,7 +64,7 @@ class Corpus:
 
     def __exit__(self, *exception: object) -> None:
         for collection in self.collections.values():
-            collection.delete()
+            ingestion.remove_collection(collection)
         with connection.cursor() as cursor:
             cursor.execute(f"DROP INDEX IF EXISTS {spaces.index_name(self.space, self.space.storage)}")
         self.space.delete()
