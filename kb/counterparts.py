@@ -52,8 +52,9 @@ def of(revision: Revision, marked: Range, other: Revision) -> Counterpart | None
     start = _found(_cut(revision, marked), other)
     if start >= 0:
         return Counterpart((start, start + length), is_changed=False)
-    changed = with_changes(revision.pk, marked, other.pk)
-    return Counterpart(_sentences(_text(other.pk), changed, other.language), is_changed=True) if changed else None
+    now = _text(other.pk) if length <= LONGEST else ""
+    changed = nearly(_text(revision.pk), marked, now) if now else None
+    return Counterpart(_sentences(now, changed, other.language), is_changed=True) if changed else None
 
 
 def with_changes(revision: UUID, marked: Range, other: UUID) -> Range | None:

@@ -1,6 +1,5 @@
 """What people and files do to the golden queries of one collection at the same moment."""
 
-import time
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -18,6 +17,7 @@ from search import golden as golden_queries
 from search.models import GoldenQuery
 from search.models.golden import Grade
 from tests.conftest import browser_of, client_of
+from tests.kb.running import waiting
 from tests.kb.test_at_once import together
 from tests.search.conftest import chunk_with
 
@@ -28,14 +28,10 @@ Write = Callable[[], Any]
 
 
 def somebody_waits() -> bool:
-    """Whether within five seconds somebody waits for what this transaction holds."""
-    for _attempt in range(500):
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT FROM pg_locks WHERE NOT granted")
-            if cursor.rowcount:
-                return True
-        time.sleep(0.01)
-    return False
+    """Whether somebody waits for what a transaction holds."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT FROM pg_locks WHERE NOT granted")
+        return bool(cursor.rowcount)
 
 
 def meanwhile(first: Callable[[], object], second: Callable[[], object]) -> list[Any]:
@@ -46,7 +42,8 @@ def meanwhile(first: Callable[[], object], second: Callable[[], object]) -> list
         with transaction.atomic():
             first()
             done.wait()
-            return somebody_waits()
+            waiting.until(somebody_waits, seconds=5)
+            return True
 
     def wait() -> object:
         done.wait()
