@@ -45,7 +45,7 @@ def search(
     example = meaning.example_of(user, query)
     where = scope.of(user, query)
     if where is None:
-        return Answer(query, [], _mode(query, [], ""), "", has_more=False, nothing_good=True)
+        return Answer(query, [], query.mode, "", has_more=False, nothing_good=True)
     reranking = Reranking(query, seconds=patience)
     begin = beside.begin if _is_by_both(query) else _at_last
     wanted = cache(begin(partial(lexical.wanted, _words_of(query))))

@@ -185,8 +185,7 @@ class TestMoreLikeThis:
     def test_it_works(self, harbour, alice):
         passage = Chunk.objects.get(revision__document__title="first")
         answer = retrieval.search(alice, Query("", like=passage.pk, mode="lexical"))
-        nowhere = retrieval.search(alice, Query("", like=passage.pk, documents=("none",)))
-        assert (answer.mode, nowhere.mode) == ("semantic", "semantic")
+        assert answer.mode == "semantic"
         assert answer.hits[0].citation.document_title == "copy"
         assert passage.pk not in {hit.citation.id for hit in answer.hits}
 
